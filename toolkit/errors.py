@@ -1,0 +1,183 @@
+"""Every error the toolkit raises on purpose.
+
+    ToolkitError
+    ├── ConfigError              a setting is unknown or has a value that does not fit
+    ├── PluginError              a plugin is unknown, broken, or named twice
+    │   └── MissingExtraError    a plugin's libraries are not installed
+    ├── SourceError              a path or link leads to nothing usable
+    ├── DownloadError            a link could not be fetched
+    ├── DecodeError              a file could not be read as video
+    │   ├── NotAVideoError       no video in it: text, audio only, empty, zero frames
+    │   └── StalledError         a decoder stopped making progress
+    ├── AnalysisError            an analyzer could not answer
+    │   └── ModelError           model weights are missing, damaged or do not fit
+    ├── TagError                 a tagger failed
+    │   └── RuleError            a rule file has a mistake
+    ├── StoreError               rows could not be written or read
+    ├── PrivacyError             the privacy settings forbid it
+    └── CancelledError           the run was cancelled
+
+An error carries what a person needs next: ``hint`` says what to do, ``retriable`` whether trying
+again can help, and ``context`` the values it is about.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "AnalysisError",
+    "CancelledError",
+    "ConfigError",
+    "DecodeError",
+    "DownloadError",
+    "MissingExtraError",
+    "ModelError",
+    "NotAVideoError",
+    "PluginError",
+    "PrivacyError",
+    "RuleError",
+    "SourceError",
+    "StalledError",
+    "StoreError",
+    "TagError",
+    "ToolkitError",
+    "choices",
+]
+
+
+class ToolkitError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        message: What went wrong, in one sentence.
+        hint: What the person can do about it.
+        retriable: Whether the same attempt may succeed later.
+        context: Values the error is about, such as ``path`` or ``plugin``.
+    """
+
+    retriable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        retriable: bool | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.context = context
+        if retriable is not None:
+            self.retriable = retriable
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions with keyword-only arguments do not pickle by themselves.
+        return (_rebuild, (type(self), self.message, self.hint, self.retriable, self.context))
+
+
+def _rebuild(
+    kind: type[ToolkitError],
+    message: str,
+    hint: str | None,
+    retriable: bool,
+    context: dict[str, Any],
+) -> ToolkitError:
+    error = ToolkitError.__new__(kind)
+    ToolkitError.__init__(error, message, hint=hint, retriable=retriable, **context)
+    return error
+
+
+class ConfigError(ToolkitError):
+    """A setting is unknown or has a value that does not fit."""
+
+
+class PluginError(ToolkitError):
+    """A plugin is unknown, broken, or its name is taken."""
+
+
+class MissingExtraError(PluginError):
+    """A plugin's libraries are not installed.
+
+    Args:
+        plugin: The plugin that needs them.
+        extra: The extra of ``video-analysis-toolkit`` that brings them.
+    """
+
+    def __init__(self, plugin: str, extra: str, *, cause: ImportError | None = None) -> None:
+        reason = f" ({cause})" if cause else ""
+        super().__init__(
+            f"The plugin '{plugin}' needs libraries that are not installed{reason}.",
+            hint=f"Install them with: pip install 'video-analysis-toolkit[{extra}]'",
+            plugin=plugin,
+            extra=extra,
+        )
+
+
+class SourceError(ToolkitError):
+    """A path or link leads to nothing usable."""
+
+
+class DownloadError(ToolkitError):
+    """A link could not be fetched."""
+
+
+class DecodeError(ToolkitError):
+    """A file could not be read as video."""
+
+
+class NotAVideoError(DecodeError):
+    """The file holds no video: it is text, audio only, empty, or has no frame."""
+
+
+class StalledError(DecodeError):
+    """A decoder stopped making progress."""
+
+
+class AnalysisError(ToolkitError):
+    """An analyzer could not answer."""
+
+
+class ModelError(AnalysisError):
+    """Model weights are missing, damaged, or do not fit."""
+
+
+class TagError(ToolkitError):
+    """A tagger failed."""
+
+
+class RuleError(TagError):
+    """A rule file has a mistake; the message names its line."""
+
+
+class StoreError(ToolkitError):
+    """Rows could not be written or read."""
+
+
+class PrivacyError(ToolkitError):
+    """The privacy settings forbid it."""
+
+
+class CancelledError(ToolkitError):
+    """The run was cancelled."""
+
+    retriable = True
+
+
+def choices(given: str, known: Iterable[str]) -> str:
+    """A hint that lists the allowed values and names the nearest one.
+
+    >>> choices("sqlit", ["mongodb", "sqlite"])
+    "Did you mean 'sqlite'? Known: mongodb, sqlite."
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1)
+    start = f"Did you mean '{near[0]}'? " if near else ""
+    return f"{start}Known: {', '.join(names) or 'none'}."

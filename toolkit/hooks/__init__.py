@@ -1,0 +1,1 @@
+"""How plugins join: the hooks' specifications and the manager that collects them."""

@@ -1,0 +1,178 @@
+"""The hooks. A plugin is a module or object with some of these, marked with ``@hookimpl``.
+
+Each ``toolkit_*s`` hook returns typed records: a name that users write in their config, an options
+model, and a factory that makes the working object. All heavy imports belong inside the factory.
+
+    from toolkit import TaggerPlugin, hookimpl
+
+    @hookimpl
+    def toolkit_taggers():
+        yield TaggerPlugin(name="sports", factory=make, summary="finds ball games")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pluggy
+
+from toolkit.stages.analysis import Analyzer
+from toolkit.stages.component import Component, Options
+from toolkit.stages.decode import Decoder
+from toolkit.stages.download import Downloader
+from toolkit.stages.scenes import SceneDetector
+from toolkit.stages.store import Store
+from toolkit.stages.tags import Tagger
+
+__all__ = [
+    "KINDS",
+    "PROJECT",
+    "AnalyzerPlugin",
+    "Context",
+    "DecoderPlugin",
+    "DownloaderPlugin",
+    "HookSpecs",
+    "Plugin",
+    "SceneDetectorPlugin",
+    "StorePlugin",
+    "TaggerPlugin",
+    "hookimpl",
+]
+
+PROJECT = "toolkit"
+hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec = pluggy.HookspecMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a plugin works.
+
+    Attributes:
+        workspace: Folder for what the toolkit keeps; it exists.
+        base: Folder that relative paths in options start from: that of the config file.
+    """
+
+    workspace: Path
+    base: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """One thing a plugin brings.
+
+    Attributes:
+        name: What users write in their config; lower case, unique among its kind.
+        factory: ``factory(options, context)`` makes the working object; it imports what is heavy.
+        options: The options' model.
+        version: Change it when the output changes: it is part of every fingerprint.
+        summary: One line for ``toolkit plugins``.
+        extra: The extra of ``video-analysis-toolkit`` that brings its libraries, "" for none.
+        requires: Modules the factory will import; ``toolkit doctor`` looks for them.
+    """
+
+    name: str
+    factory: Callable[[Any, Context], Component]
+    options: type[Options] = Options
+    version: str = "1"
+    summary: str = ""
+    extra: str = ""
+    requires: tuple[str, ...] = ()
+    stage: ClassVar[str] = ""
+    hook: ClassVar[str] = ""
+    makes: ClassVar[type[Component]] = Component
+
+
+class DownloaderPlugin(Plugin):
+    """A :class:`~toolkit.stages.download.Downloader`."""
+
+    stage, hook, makes = "download", "toolkit_downloaders", Downloader
+
+
+class DecoderPlugin(Plugin):
+    """A :class:`~toolkit.stages.decode.Decoder`."""
+
+    stage, hook, makes = "decode", "toolkit_decoders", Decoder
+
+
+class SceneDetectorPlugin(Plugin):
+    """A :class:`~toolkit.stages.scenes.SceneDetector`."""
+
+    stage, hook, makes = "scenes", "toolkit_scene_detectors", SceneDetector
+
+
+class AnalyzerPlugin(Plugin):
+    """An :class:`~toolkit.stages.analysis.Analyzer`."""
+
+    stage, hook, makes = "analysis", "toolkit_analyzers", Analyzer
+
+
+class TaggerPlugin(Plugin):
+    """A :class:`~toolkit.stages.tags.Tagger`."""
+
+    stage, hook, makes = "tags", "toolkit_taggers", Tagger
+
+
+class StorePlugin(Plugin):
+    """A :class:`~toolkit.stages.store.Store`."""
+
+    stage, hook, makes = "store", "toolkit_stores", Store
+
+
+KINDS: tuple[type[Plugin], ...] = (
+    DownloaderPlugin,
+    DecoderPlugin,
+    SceneDetectorPlugin,
+    AnalyzerPlugin,
+    TaggerPlugin,
+    StorePlugin,
+)
+
+
+class HookSpecs:
+    """The hooks that a plugin may implement."""
+
+    @hookspec
+    def toolkit_downloaders(self) -> Iterable[DownloaderPlugin]:
+        """Bring downloaders."""
+        return ()
+
+    @hookspec
+    def toolkit_decoders(self) -> Iterable[DecoderPlugin]:
+        """Bring decoders."""
+        return ()
+
+    @hookspec
+    def toolkit_scene_detectors(self) -> Iterable[SceneDetectorPlugin]:
+        """Bring scene detectors."""
+        return ()
+
+    @hookspec
+    def toolkit_analyzers(self) -> Iterable[AnalyzerPlugin]:
+        """Bring analyzers."""
+        return ()
+
+    @hookspec
+    def toolkit_taggers(self) -> Iterable[TaggerPlugin]:
+        """Bring taggers."""
+        return ()
+
+    @hookspec
+    def toolkit_stores(self) -> Iterable[StorePlugin]:
+        """Bring stores."""
+        return ()
+
+    @hookspec
+    def toolkit_before_stage(self, stage: str, item_id: str) -> None:
+        """Called before a stage works on an item, in the process that drives the run."""
+
+    @hookspec
+    def toolkit_after_stage(self, stage: str, item_id: str, seconds: float) -> None:
+        """Called after a stage is done with an item."""
+
+    @hookspec
+    def toolkit_on_stage_error(self, stage: str, item_id: str, error: Exception) -> None:
+        """Called when a stage failed on an item."""

@@ -1,0 +1,81 @@
+"""What every plugin's working object has in common: options, an identity, an end."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from toolkit.errors import CancelledError
+
+__all__ = ["Cancel", "Component", "Options"]
+
+
+class Options(BaseModel):
+    """Base of a plugin's options: the config section, flags, forms and docs are made from it.
+
+    Every field needs a default and a ``Field(description=...)``. ``neutral`` names the options
+    that do not change the output (a device, a number of threads): they stay out of fingerprints.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    neutral: ClassVar[frozenset[str]] = frozenset()
+
+    def identity(self) -> dict[str, JsonValue]:
+        """The options that change the output, as JSON."""
+        data: dict[str, JsonValue] = self.model_dump(mode="json", exclude=set(self.neutral))
+        return data
+
+
+class Component:
+    """A plugin at work. Making one is cheap: models load when they are first needed."""
+
+    def identity(self) -> dict[str, JsonValue]:
+        """What changes the output beyond the plugin's version and options.
+
+        A model's revision or the hash of a rule file, for example.
+        """
+        return {}
+
+    def close(self) -> None:
+        """Free what the component holds; it may be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Cancel:
+    """A request to stop, shared by all threads of a run."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Ask everyone to stop."""
+        self._event.set()
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise if the run was cancelled.
+
+        Raises:
+            CancelledError: The run was cancelled.
+        """
+        if self:
+            raise CancelledError("The run was cancelled.")
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but no longer than until the run is cancelled; says whether it was."""
+        return self._event.wait(seconds)

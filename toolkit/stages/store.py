@@ -1,0 +1,93 @@
+"""Rows in, records out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from toolkit.records import (
+    Answer,
+    Completion,
+    Failure,
+    Record,
+    Review,
+    Run,
+    RunSource,
+    Scene,
+    Source,
+    Tag,
+    Video,
+)
+from toolkit.stages.component import Component
+
+__all__ = ["KINDS", "Hit", "Store", "Where"]
+
+KINDS: tuple[type[Record], ...] = (
+    Source,
+    Video,
+    Scene,
+    Answer,
+    Tag,
+    Review,
+    Completion,
+    Failure,
+    Run,
+    RunSource,
+)
+"""Every kind of record that a store holds, in the order they are made."""
+
+R = TypeVar("R", bound=Record)
+Where = str | int | None | Collection[str]
+"""A value a field must equal (None: must be empty), or the values one of which it must have."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A search result: a scene, and its words around the match with the match in [ ].
+
+    ``rank`` is higher for better matches and means nothing across searches.
+    """
+
+    scene_id: str
+    video_id: str
+    snippet: str
+    rank: float
+
+
+class Store(Component):
+    """Holds every record. Safe to use from many threads and many processes at once."""
+
+    @abstractmethod
+    def save(self, records: Iterable[Record]) -> None:
+        """Write the records in one transaction: all or none.
+
+        A record replaces the one with its id, so that a write can be repeated safely.
+
+        Raises:
+            StoreError: They could not be written.
+        """
+
+    @abstractmethod
+    def find(self, kind: type[R], **where: Where) -> list[R]:
+        """The records of a kind whose top-level fields fit.
+
+        Scenes come by video and index, everything else in the order first saved. A collection
+        may hold thousands of values.
+
+        Raises:
+            StoreError: They could not be read.
+        """
+
+    @abstractmethod
+    def count(self, kind: type[Record], **where: Where) -> int:
+        """How many records :meth:`find` would give."""
+
+    @abstractmethod
+    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+        """Scenes whose description or answers have all these words, best first.
+
+        Words are matched by stem; text in double quotes is matched as a phrase. Any input is
+        safe: there is no query syntax that can fail.
+        """
