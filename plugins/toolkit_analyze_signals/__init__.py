@@ -1,0 +1,1 @@
+"""Analyzer plugin: image statistics."""

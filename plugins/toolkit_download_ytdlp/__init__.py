@@ -1,0 +1,1 @@
+"""Downloader plugin: yt-dlp."""

@@ -1,0 +1,1 @@
+"""Scene detector plugin: PySceneDetect."""
