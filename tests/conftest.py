@@ -1,0 +1,11 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # A mistake shows in seconds when the quick tests go first; the order is kept otherwise.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
