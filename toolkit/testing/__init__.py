@@ -1,1 +1,1 @@
-"""What plugin authors test with: conformance suites of every contract, and sample clips whose content is known."""
+"""What plugin authors test with: conformance suites, and sample clips whose content is known."""

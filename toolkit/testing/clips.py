@@ -1,8 +1,9 @@
-"""Sample clips whose content is known exactly: coloured shapes that move over a plain background.
+"""Sample clips and films whose content is known exactly.
 
-A `ClipTruth` says what a clip shows and what may rightly be said of it; `render` draws it, `write_clip` encodes it, and
-`write_film` joins several shots by cuts, fades and dissolves and returns where they are. The small model in
-`tests/models/tiny-qwen2vl` was trained on this world, so its answers about these clips can be checked for meaning.
+They show coloured shapes that move over a plain background. `render` draws a clip of this world,
+`write_clip` encodes it, and `write_film` joins several shots by cuts, fades and dissolves and
+returns where they are. The small model in `tests/models/tiny-qwen2vl` was trained on this world,
+so its answers about these clips can be checked for meaning.
 
     rng = random.Random(7)
     truth = random_truth(rng)
@@ -12,20 +13,21 @@ A `ClipTruth` says what a clip shows and what may rightly be said of it; `render
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
+
+from toolkit.testing.world import ATTRIBUTES, ClipTruth, random_truth, render
 
 if TYPE_CHECKING:
     import os
     import random
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    FrameArray: TypeAlias = NDArray[np.uint8]
+    from toolkit.testing.world import FrameArray
 
 __all__ = [
     "ATTRIBUTES",
@@ -42,149 +44,7 @@ __all__ = [
     "write_film",
 ]
 
-COLOURS = {"red": (225, 30, 30), "green": (20, 150, 40), "blue": (30, 50, 220), "yellow": (240, 220, 20)}
-"""Fill colours of the shapes by day, RGB."""
-BACKGROUNDS = {"white": (240, 240, 240), "cyan": (120, 220, 230), "pink": (250, 170, 200)}
-"""Background colours by day, RGB."""
-MOTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
-"""Directions (x, y), y pointing down."""
-LIGHT = {"day": 1.0, "night": 0.3}
-"""Factor on every colour of the frame."""
-COUNTS = ("one", "two", "three")
-SHAPES = ("circle", "square", "triangle")
-
-ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    "colour": tuple(COLOURS),
-    "shape": SHAPES,
-    "count": COUNTS,
-    "motion": tuple(MOTIONS),
-    "background": tuple(BACKGROUNDS),
-    "time": tuple(LIGHT),
-}
-"""Every attribute of a clip with the values it can have."""
-
 TransitionKind: TypeAlias = Literal["cut", "fade", "dissolve"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClipTruth:
-    """What a clip shows. All its shapes share colour, kind and motion. Raises ValueError on a value unknown here."""
-
-    colour: str
-    shape: str
-    count: str
-    motion: str
-    background: str
-    time: str
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value not in ATTRIBUTES[field.name]:
-                allowed = ", ".join(ATTRIBUTES[field.name])
-                raise ValueError(f"unknown {field.name} {value!r}; known: {allowed}")
-
-    @property
-    def sentiment(self) -> str:
-        """By definition of this world: night is negative, a day without motion neutral, a day with motion positive."""
-        if self.time == "night":
-            return "negative"
-        return "neutral" if self.motion == "still" else "positive"
-
-    @property
-    def number(self) -> int:
-        """How many shapes there are."""
-        return COUNTS.index(self.count) + 1
-
-    def caption(self) -> str:
-        """One sentence, such as "Two red circles move left on a pink background by day."."""
-        several = self.number > 1
-        subject = f"{self.count.capitalize() if several else 'A'} {self.colour} {self.shape}{'s' if several else ''}"
-        verb = ("stay" if self.motion == "still" else "move") + ("" if several else "s")
-        when = "at night" if self.time == "night" else "by day"
-        return f"{subject} {verb} {self.motion} on a {self.background} background {when}."
-
-    def statements(self) -> dict[str, str]:
-        """A short phrase that holds for the clip, by attribute: labels to score and facts to ask about."""
-        return {
-            "colour": self.colour,
-            "shape": self.shape,
-            "count": f"{self.count} shape{'s' if self.number > 1 else ''}",
-            "motion": "still" if self.motion == "still" else f"moving {self.motion}",
-            "background": f"{self.background} background",
-            "time": self.time,
-        }
-
-
-def random_truth(rng: random.Random) -> ClipTruth:
-    """A clip drawn uniformly from the world."""
-    return ClipTruth(**{attribute: rng.choice(values) for attribute, values in ATTRIBUTES.items()})
-
-
-def render(
-    truth: ClipTruth,
-    rng: random.Random,
-    n_frames: int,
-    height: int,
-    width: int,
-    *,
-    span: tuple[float, float] = (0.0, 1.0),
-) -> FrameArray:
-    """Draw a clip as RGB frames, uint8 (n_frames, height, width, 3).
-
-    `rng` places the shapes and varies their size, travel and shade; they stay inside the frame and do not touch. `span`
-    is the part of the motion that the frames cover, evenly: (0.5, 1.0) draws the second half.
-    """
-    import numpy as np
-
-    shorter = min(height, width)
-    radius = shorter * rng.uniform(0.135, 0.165)
-    direction = MOTIONS[truth.motion]
-    travel_x = direction[0] * rng.uniform(0.25, 0.4) * width
-    travel_y = direction[1] * rng.uniform(0.25, 0.4) * height
-    starts: list[tuple[float, float]] = []
-    while len(starts) < truth.number:
-        starts = [
-            (
-                rng.uniform(max(0.0, -travel_x) + radius, width - radius - max(0.0, travel_x)),
-                rng.uniform(max(0.0, -travel_y) + radius, height - radius - max(0.0, travel_y)),
-            )
-            for _ in range(truth.number)
-        ]
-        if any(math.dist(a, b) <= 2.3 * radius for index, a in enumerate(starts) for b in starts[:index]):
-            starts = []
-    light = LIGHT[truth.time] * rng.uniform(0.9, 1.0)
-    background = _shade(BACKGROUNDS[truth.background], light, rng)
-    fill = _shade(COLOURS[truth.colour], light, rng)
-    frames = np.empty((n_frames, height, width, 3), np.uint8)
-    frames[:] = background
-    for frame, done in zip(frames, np.linspace(*span, n_frames), strict=True):
-        for x, y in starts:
-            _draw_shape(frame, truth.shape, x + travel_x * float(done), y + travel_y * float(done), radius, fill)
-    return frames
-
-
-def _shade(colour: tuple[int, int, int], light: float, rng: random.Random) -> tuple[int, int, int]:
-    red, green, blue = (round(min(255.0, max(0.0, value * light + rng.uniform(-8, 8)))) for value in colour)
-    return red, green, blue
-
-
-def _draw_shape(
-    frame: FrameArray, shape: str, x: float, y: float, radius: float, fill: tuple[int, int, int]
-) -> None:
-    """Draw in place, anti-aliased; OpenCV takes sub-pixel positions as integers with 4 fractional bits."""
-    import cv2
-    import numpy as np
-
-    if shape == "circle":
-        cv2.circle(frame, (round(x * 16), round(y * 16)), round(radius * 16), fill, -1, cv2.LINE_AA, 4)
-        return
-    if shape == "square":
-        corners = [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]
-    else:
-        corners = [(0.0, -1.035), (1.035, 0.855), (-1.035, 0.855)]
-    outline = np.array([(x + radius * dx, y + radius * dy) for dx, dy in corners])
-    cv2.fillPoly(frame, [np.round(outline * 16).astype(np.int32)], fill, cv2.LINE_AA, 4)
 
 
 def write_clip(
@@ -198,8 +58,8 @@ def write_clip(
 ) -> None:
     """Encode RGB frames, each uint8 (height, width, 3) with even sides, as one video stream.
 
-    `path` may be an open binary file (then an mp4 unless `container_format` says otherwise). A higher `crf` (0 to 51)
-    means a smaller file and a worse picture.
+    `path` may be an open binary file (then an mp4 unless `container_format` says otherwise). A
+    higher `crf` (0 to 51) means a smaller file and a worse picture.
     """
     import os
 
@@ -211,7 +71,9 @@ def write_clip(
         container_format = "mp4"
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(target, "w", format=container_format) as container:
-        stream = container.add_stream(codec, rate=rate, options={"crf": str(crf), "preset": "veryfast"})
+        stream = container.add_stream(
+            codec, rate=rate, options={"crf": str(crf), "preset": "veryfast"}
+        )
         assert isinstance(stream, av.VideoStream)
         for index, frame in enumerate(frames):
             if index == 0:
@@ -221,6 +83,9 @@ def write_clip(
             picture.pts, picture.time_base = index, 1 / rate
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+
+
+_USUAL_TRANSITIONS: tuple[TransitionKind, ...] = ("fade", "dissolve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +98,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A transition between two shots. A cut starts and ends at the time of the first frame of the new shot."""
+    """A transition between two shots; a cut starts and ends with the new shot's first frame."""
 
     kind: TransitionKind
     start_s: float
@@ -242,7 +107,7 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class SceneTruth:
-    """A scene of a film; where two dissolve or fade into each other, they meet in the middle of the transition."""
+    """A scene of a film; two that fade or dissolve into each other meet in the middle of it."""
 
     truth: ClipTruth
     start_s: float
@@ -251,7 +116,7 @@ class SceneTruth:
 
 @dataclass(frozen=True, slots=True)
 class FilmTruth:
-    """What `write_film` wrote: its scenes, the boundaries between them (one fewer), and its length in seconds."""
+    """What `write_film` wrote: the scenes and, one fewer, the boundaries between them."""
 
     scenes: tuple[SceneTruth, ...]
     boundaries: tuple[Boundary, ...]
@@ -259,7 +124,7 @@ class FilmTruth:
 
 
 def random_shots(rng: random.Random, n_shots: int) -> list[Shot]:
-    """Shots of 2 to 5 seconds; neighbours differ in the background, so that every boundary can be seen."""
+    """Shots of 2 to 5 seconds; neighbours differ in background, so every boundary can be seen."""
     shots: list[Shot] = []
     while len(shots) < n_shots:
         truth = random_truth(rng)
@@ -283,19 +148,28 @@ def write_film(
 ) -> FilmTruth:
     """Write a film of several shots and return where its scenes and boundaries are.
 
-    `transitions` has one entry between each two shots; left empty, the first is a fade through black, the second a
-    dissolve, and the rest are cuts. Fades and dissolves last `transition_s`; a dissolve shows both shots at once, so
-    the film is shorter than its shots by as much. Raises ValueError where the numbers of shots and transitions do not
-    fit, or a shot is too short for its transitions.
+    `transitions` has one entry between each two shots; left empty, the first is a fade through
+    black, the second a dissolve, and the rest are cuts. Fades and dissolves last `transition_s`
+    seconds; a dissolve shows both shots at once, so the film is shorter than its shots by as much.
+    `rng` draws the shots, see `render`.
+
+    Raises:
+        ValueError: The numbers of shots and transitions do not fit, or a shot is too short.
     """
     rate = Fraction(fps).limit_denominator(1001)
-    kinds = list(transitions) or (["fade", "dissolve"] + ["cut"] * len(shots))[: len(shots) - 1]
+    kinds = list(transitions or _USUAL_TRANSITIONS[: len(shots) - 1])
+    kinds += ["cut"] * (0 if transitions else len(shots) - 1 - len(kinds))
     if not shots or len(kinds) != len(shots) - 1:
-        raise ValueError(f"{len(shots)} shots need {max(0, len(shots) - 1)} transitions, not {len(kinds)}")
+        raise ValueError(
+            f"{len(shots)} shots need {max(0, len(shots) - 1)} transitions, not {len(kinds)}"
+        )
     half = max(1, round(transition_s * rate / 2))
     lengths = [round(shot.duration_s * rate) for shot in shots]
     if min(lengths) < 4 * half:
-        raise ValueError(f"a shot must last at least {float(4 * half / rate):.2f} s with transitions of {transition_s} s")
+        raise ValueError(
+            f"shots must last {float(4 * half / rate):.2f} s or more"
+            f" for transitions of {transition_s} s"
+        )
 
     def seconds(frame: int) -> float:
         return float(frame / rate)
@@ -314,7 +188,13 @@ def write_film(
         scene_edges.append(middle)
     total = position + lengths[-1]
     scene_edges.append(total)
-    write_clip(_film_frames(shots, kinds, lengths, half, rng, height, width), path, rate, codec=codec, crf=crf)
+    write_clip(
+        _film_frames(shots, kinds, lengths, half, rng, height, width),
+        path,
+        rate,
+        codec=codec,
+        crf=crf,
+    )
     scenes = tuple(
         SceneTruth(shot.truth, seconds(start), seconds(end))
         for shot, start, end in zip(shots, scene_edges, scene_edges[1:], strict=False)
@@ -331,10 +211,11 @@ def _film_frames(
     height: int,
     width: int,
 ) -> Iterator[FrameArray]:
-    """The frames of a film in order, one shot in memory at a time; `half` is half a transition in frames."""
+    """The frames of a film, one shot in memory at a time; `half` a transition in frames."""
     import numpy as np
 
-    fade_in = (np.arange(half) + 1) / (half + 1)
+    black = half // 4 + 1  # frames that stay black on either side of the middle
+    fade_in = np.maximum(0, np.arange(half) + 1 - black) / (half + 1 - black)
     mix_in = (np.arange(2 * half) + 1) / (2 * half + 1)
     before, tail = "cut", None
     for index, (shot, length) in enumerate(zip(shots, lengths, strict=True)):
@@ -355,5 +236,5 @@ def _film_frames(
 
 
 def _scale(frames: FrameArray, factors: NDArray[np.float64]) -> None:
-    """Multiply each frame by its factor, in place; rounds down, so that two complementary parts never overflow."""
+    """Multiply each frame by its factor, in place; rounded down, so that sums fit."""
     frames[:] = (frames * factors[:, None, None, None]).astype(frames.dtype)
