@@ -30,9 +30,9 @@ install_packages() {
         as_root=(sudo -n)
     fi
     say "Installing $*"
-    "${as_root[@]}" apt-get -qq update </dev/null >&2
+    "${as_root[@]}" apt-get -qq update </dev/null >/dev/null
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get -qq install --yes --no-install-recommends "$@" </dev/null >&2
+        apt-get -qq install --yes --no-install-recommends "$@" </dev/null >/dev/null
 }
 
 find_python() {
