@@ -1,0 +1,114 @@
+"""The SQLite store."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from toolkit.errors import StoreError
+from toolkit.records import Record
+from toolkit.stages.store import Hit, Store, Where
+from toolkit_store_sqlite.files import Connections, transaction
+from toolkit_store_sqlite.tables import table
+from toolkit_store_sqlite.words import terms
+
+__all__ = ["SQLiteStore"]
+
+R = TypeVar("R", bound=Record)
+
+# A scene fits when each term is in one of its texts, not necessarily all in the same one. FTS5
+# gives the texts best first (bm25), so the first one of a scene is its best and reading can stop
+# early. CROSS JOIN keeps SQLite from changing that order of loops.
+_SEARCH = """
+SELECT answers.scene_id, answers.video_id, snippet(words, 0, '[', ']', '…', 24), words.rank
+FROM words CROSS JOIN answers ON answers.seq = words.rowid
+WHERE words MATCH :any AND answers.scene_id IN (
+    SELECT answers.scene_id
+    FROM json_each(:terms) AS term
+    CROSS JOIN words ON words MATCH term.value
+    CROSS JOIN answers ON answers.seq = words.rowid
+    GROUP BY answers.scene_id
+    HAVING count(DISTINCT term.key) = :count
+)
+ORDER BY words.rank
+"""
+
+
+class SQLiteStore(Store):
+    """Every record in one SQLite file.
+
+    Args:
+        path: The file; made private (mode 0600) where it is missing.
+        busy_timeout_s: How long a write waits for other writers before it gives up.
+
+    Raises:
+        StoreError: The file cannot be opened; the message says why and what to do.
+    """
+
+    def __init__(self, path: Path, busy_timeout_s: float = 30.0) -> None:
+        self.path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._connections = Connections(path, busy_timeout_s)
+        # SQLite lets writers in by chance; threads of one process queue here instead.
+        self._writing = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"SQLiteStore({str(self.path)!r})"
+
+    def save(self, records: Iterable[Record]) -> None:
+        rows: dict[type[Record], list[tuple[Any, ...]]] = {}
+        for record in records:
+            kind = type(record)
+            row = table(kind).row(record)
+            if not record.id:
+                raise StoreError(f"A {kind.__name__} without an id cannot be saved: {record!r}")
+            rows.setdefault(kind, []).append(row)
+        if not rows:
+            return
+        if not self._writing.acquire(timeout=self._busy_timeout_s):
+            raise StoreError(
+                f"{self.path} was busy: another thread has been writing for too long.",
+                hint="Raise busy_timeout_s of the store.",
+                retriable=True,
+                path=str(self.path),
+            )
+        try:
+            with self._connections.borrow() as db, transaction(db):
+                for kind, values in rows.items():
+                    db.executemany(table(kind).upsert, values)
+        finally:
+            self._writing.release()
+
+    def find(self, kind: type[R], **where: Where) -> list[R]:
+        of = table(kind)
+        clause, values = of.where(where)
+        with self._connections.borrow() as db:
+            rows = db.execute(of.select(clause), values).fetchall()
+        return of.records(rows)
+
+    def count(self, kind: type[Record], **where: Where) -> int:
+        of = table(kind)
+        clause, values = of.where(where)
+        with self._connections.borrow() as db:
+            (number,) = db.execute(f"{of.total} {clause}", values).fetchone()
+        return int(number)
+
+    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+        wanted = terms(words)
+        hits: dict[str, Hit] = {}
+        if not wanted or limit < 1:
+            return []
+        values = {"any": " OR ".join(wanted), "terms": json.dumps(wanted), "count": len(wanted)}
+        with self._connections.borrow() as db, closing(db.execute(_SEARCH, values)) as rows:
+            for scene_id, video_id, snippet, rank in rows:
+                hits.setdefault(scene_id, Hit(scene_id, video_id, snippet, -rank))
+                if len(hits) == limit:
+                    break
+        return list(hits.values())
+
+    def close(self) -> None:
+        self._connections.close()
