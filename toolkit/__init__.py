@@ -14,7 +14,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolkit.errors import *  # noqa: F403
+    from toolkit.errors import (
+        AnalysisError,
+        CancelledError,
+        ConfigError,
+        DecodeError,
+        DownloadError,
+        MissingExtraError,
+        ModelError,
+        NotAVideoError,
+        PluginError,
+        PrivacyError,
+        RuleError,
+        SourceError,
+        StalledError,
+        StoreError,
+        TagError,
+        ToolkitError,
+    )
+    from toolkit.execution.api import analyze, attach, runs, search, submit
+    from toolkit.execution.run import RunHandle
+    from toolkit.hooks.local import (
+        analyzer,
+        decoder,
+        downloader,
+        register,
+        scene_detector,
+        store,
+        tagger,
+        unregister,
+    )
     from toolkit.hooks.specs import (
         AnalyzerPlugin,
         Context,
@@ -25,24 +54,102 @@ if TYPE_CHECKING:
         TaggerPlugin,
         hookimpl,
     )
+    from toolkit.records import (
+        Analysis,
+        Answer,
+        Ask,
+        Cut,
+        Evidence,
+        Failure,
+        Frames,
+        Review,
+        Run,
+        Scene,
+        Sentiment,
+        Source,
+        Tag,
+        Video,
+    )
     from toolkit.stages.component import Options
 
-_HOMES = {
-    "toolkit.hooks.specs": (
-        "AnalyzerPlugin Context DecoderPlugin DownloaderPlugin SceneDetectorPlugin StorePlugin "
-        "TaggerPlugin hookimpl"
-    ),
-    "toolkit.stages.component": "Cancel Component Options",
-    "toolkit.records": (
-        "Analysis Answer Ask AudioStream Chapter Completion Cut Evidence Failure Frames Record "
-        "Review Run Scene Sentiment Source SubtitleStream Tag Video digest"
-    ),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+__all__ = [
+    "Analysis",
+    "AnalysisError",
+    "AnalyzerPlugin",
+    "Answer",
+    "Ask",
+    "CancelledError",
+    "ConfigError",
+    "Context",
+    "Cut",
+    "DecodeError",
+    "DecoderPlugin",
+    "DownloadError",
+    "DownloaderPlugin",
+    "Evidence",
+    "Failure",
+    "Frames",
+    "MissingExtraError",
+    "ModelError",
+    "NotAVideoError",
+    "Options",
+    "PluginError",
+    "PrivacyError",
+    "Review",
+    "RuleError",
+    "Run",
+    "RunHandle",
+    "Scene",
+    "SceneDetectorPlugin",
+    "Sentiment",
+    "Source",
+    "SourceError",
+    "StalledError",
+    "StoreError",
+    "StorePlugin",
+    "Tag",
+    "TagError",
+    "TaggerPlugin",
+    "ToolkitError",
+    "Video",
+    "analyze",
+    "analyzer",
+    "attach",
+    "decoder",
+    "downloader",
+    "hookimpl",
+    "register",
+    "runs",
+    "scene_detector",
+    "search",
+    "store",
+    "submit",
+    "tagger",
+    "unregister",
+]
+
+_HOMES = (
+    "toolkit.errors",
+    "toolkit.records",
+    "toolkit.stages.component",
+    "toolkit.hooks.specs",
+    "toolkit.hooks.local",
+    "toolkit.execution.run",
+    "toolkit.execution.api",
+)  # from light to heavy: a name is looked for in this order
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'toolkit' has no attribute '{name}'")
-    value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)
-    return value
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("video-analysis-toolkit")
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(home)
+            if name in module.__all__:
+                value = globals()[name] = getattr(module, name)
+                return value
+    raise AttributeError(f"module 'toolkit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -19,13 +19,7 @@ from typing import Any, ClassVar
 
 import pluggy
 
-from toolkit.stages.analysis import Analyzer
 from toolkit.stages.component import Component, Options
-from toolkit.stages.decode import Decoder
-from toolkit.stages.download import Downloader
-from toolkit.stages.scenes import SceneDetector
-from toolkit.stages.store import Store
-from toolkit.stages.tags import Tagger
 
 __all__ = [
     "KINDS",
@@ -83,43 +77,42 @@ class Plugin:
     requires: tuple[str, ...] = ()
     stage: ClassVar[str] = ""
     hook: ClassVar[str] = ""
-    makes: ClassVar[type[Component]] = Component
 
 
 class DownloaderPlugin(Plugin):
     """A :class:`~toolkit.stages.download.Downloader`."""
 
-    stage, hook, makes = "download", "toolkit_downloaders", Downloader
+    stage, hook = "download", "toolkit_downloaders"
 
 
 class DecoderPlugin(Plugin):
     """A :class:`~toolkit.stages.decode.Decoder`."""
 
-    stage, hook, makes = "decode", "toolkit_decoders", Decoder
+    stage, hook = "decode", "toolkit_decoders"
 
 
 class SceneDetectorPlugin(Plugin):
     """A :class:`~toolkit.stages.scenes.SceneDetector`."""
 
-    stage, hook, makes = "scenes", "toolkit_scene_detectors", SceneDetector
+    stage, hook = "scenes", "toolkit_scene_detectors"
 
 
 class AnalyzerPlugin(Plugin):
     """An :class:`~toolkit.stages.analysis.Analyzer`."""
 
-    stage, hook, makes = "analysis", "toolkit_analyzers", Analyzer
+    stage, hook = "analysis", "toolkit_analyzers"
 
 
 class TaggerPlugin(Plugin):
     """A :class:`~toolkit.stages.tags.Tagger`."""
 
-    stage, hook, makes = "tags", "toolkit_taggers", Tagger
+    stage, hook = "tags", "toolkit_taggers"
 
 
 class StorePlugin(Plugin):
     """A :class:`~toolkit.stages.store.Store`."""
 
-    stage, hook, makes = "store", "toolkit_stores", Store
+    stage, hook = "store", "toolkit_stores"
 
 
 KINDS: tuple[type[Plugin], ...] = (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import threading
-from types import TracebackType
-from typing import ClassVar, Self
+from collections.abc import Callable
+from types import CodeType, TracebackType
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from toolkit.errors import CancelledError
 
-__all__ = ["Cancel", "Component", "Options"]
+__all__ = ["Cancel", "Component", "Options", "code_hash"]
 
 
 class Options(BaseModel):
@@ -79,3 +82,20 @@ class Cancel:
     def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until the run is cancelled; says whether it was."""
         return self._event.wait(seconds)
+
+
+def code_hash(function: Callable[..., Any]) -> str:
+    """Names what a function does: edit a notebook's cell, and only what it feeds runs again.
+
+    Byte code, constants, defaults and closed-over values rather than the source, which a
+    notebook does not always have. Globals that it uses count by their names alone.
+    """
+
+    def parts(code: CodeType) -> list[str]:
+        inner = [c for c in code.co_consts if inspect.iscode(c)]
+        plain = [repr(c) for c in code.co_consts if not inspect.iscode(c)]
+        return [code.co_code.hex(), *plain, *code.co_names, *(p for c in inner for p in parts(c))]
+
+    closed = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
+    text = "\x1f".join([*parts(function.__code__), *closed, repr(function.__defaults__)])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -39,8 +39,10 @@ class DecodedFrame(Protocol):
         """
 
     def rgb(self, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """A good copy, upright, as (height, width, 3) RGB; width and height are of the upright
-        picture."""
+        """A good copy, upright, as (height, width, 3) RGB.
+
+        Width and height are those of the upright picture.
+        """
 
 
 class FrameStream(Iterator[DecodedFrame], Protocol):

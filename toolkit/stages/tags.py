@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -12,9 +11,9 @@ from pydantic import JsonValue
 
 from toolkit.errors import TagError
 from toolkit.records import Analysis, Scene, Tag, Video
-from toolkit.stages.component import Component
+from toolkit.stages.component import Component, code_hash
 
-__all__ = ["FunctionTagger", "TagFunction", "Tagger"]
+__all__ = ["FunctionTagger", "TagFunction", "Tagger", "merge"]
 
 TagFunction = Callable[..., Iterable[Tag] | Tag | None]
 """``def f(scene, analysis)`` or ``def f(scene, analysis, video)``: yields or returns tags."""
@@ -40,9 +39,14 @@ class FunctionTagger(Tagger):
         self._takes_video = len(inspect.signature(function).parameters) > 2
 
     def tag(self, scene: Scene, analysis: Analysis, video: Video) -> Iterable[Tag]:
-        arguments: tuple[Any, ...] = (scene, analysis, video) if self._takes_video else (
-            scene,
-            analysis,
+        """What the function yields or returns; nothing counts as no tags."""
+        arguments: tuple[Any, ...] = (
+            (scene, analysis, video)
+            if self._takes_video
+            else (
+                scene,
+                analysis,
+            )
         )
         found = self.function(*arguments)
         if found is None:
@@ -62,12 +66,18 @@ class FunctionTagger(Tagger):
         Byte code and constants rather than the source, which a notebook does not always have.
         Values that the function closes over are part of it.
         """
-        return {"code": _code_hash(self.function)}
+        return {"code": code_hash(self.function)}
 
 
-def _code_hash(function: Callable[..., Any]) -> str:
-    code = function.__code__
-    closed = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
-    constants = [repr(c) if not inspect.iscode(c) else c.co_code.hex() for c in code.co_consts]
-    parts = [code.co_code.hex(), *constants, *code.co_names, *closed, repr(function.__defaults__)]
-    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+def merge(tags: Iterable[Tag]) -> list[Tag]:
+    """One tag a label: the one with the highest score, every reason kept."""
+    best: dict[str, Tag] = {}
+    for tag in tags:
+        other = best.get(tag.label)
+        if other is None:
+            best[tag.label] = tag
+            continue
+        high, low = (tag, other) if tag.score > other.score else (other, tag)
+        reasons = "; ".join(why for why in dict.fromkeys([high.why, low.why]) if why)
+        best[tag.label] = high.model_copy(update={"why": reasons})
+    return list(best.values())

@@ -1,0 +1,66 @@
+"""What is done already: the names of scene x stage. Only this module computes them.
+
+A fingerprint names a way of working: a plugin, its version, and whatever of its options changes
+the output. A stage's key is its input's identity plus its fingerprint. So a changed rule runs
+tagging again and nothing else; a changed question asks that question and no other; another
+detector runs all that lies downstream of it. Old rows stay until they are pruned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from toolkit.config.settings import Sampling
+from toolkit.records import digest
+from toolkit.stages import sampling
+from toolkit.stages.component import Cancel, Component, Options
+
+__all__ = ["analyzer_key", "content_id", "detector_key", "fingerprint", "generation", "sampler_key"]
+
+_BLOCK = 1 << 20
+
+
+def content_id(path: Path, cancel: Cancel | None = None) -> str:
+    """A video's identity: the BLAKE2b hash of the file's bytes, 160 bits.
+
+    Raises:
+        OSError: The file cannot be read.
+        CancelledError: ``cancel`` was set.
+    """
+    state = hashlib.blake2b(digest_size=20)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            state.update(block)
+            if cancel is not None:
+                cancel.check()
+    return state.hexdigest()
+
+
+def fingerprint(stage: str, name: str, version: str, options: Options, component: Component) -> str:
+    """The name of a plugin's way of working."""
+    identity: dict[str, JsonValue] = component.identity()
+    return digest(stage, name, version, options.identity(), identity)
+
+
+def detector_key(decoder: str, detector: str) -> str:
+    """Scenes depend on how frames were decoded and on the detector (both fingerprints)."""
+    return digest("scenes", decoder, detector)
+
+
+def sampler_key(options: Sampling) -> str:
+    """Which frames of a scene are looked at, and how large."""
+    return digest("sampler", sampling.VERSION, options.model_dump(mode="json"))
+
+
+def analyzer_key(analyzer: str, sampler: str) -> str:
+    """Answers depend on the analyzer and on the frames it was given."""
+    return digest("analyzer", analyzer, sampler)
+
+
+def generation(tagger: str, asks: Iterable[Sequence[str]]) -> str:
+    """Tags depend on the tagger and on every answer it could read."""
+    return digest("tags", tagger, sorted([str(part) for part in ask] for ask in asks))

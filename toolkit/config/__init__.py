@@ -1,0 +1,10 @@
+"""One ``config.ini`` for everything: what can be set, how it is read, and an example of it.
+
+Defaults give way to the file, the file to the environment, the environment to arguments.
+"""
+
+from toolkit.config.reading import Origin, RawConfig, read, resolve
+from toolkit.config.secrets import redact
+from toolkit.config.settings import Lines, Settings, Words
+
+__all__ = ["Lines", "Origin", "RawConfig", "Settings", "Words", "read", "redact", "resolve"]

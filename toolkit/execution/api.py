@@ -1,0 +1,221 @@
+"""Start runs and find them again: what ``toolkit.analyze`` and its siblings are."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from toolkit.config import Settings
+from toolkit.config.secrets import MASK
+from toolkit.errors import ConfigError
+from toolkit.execution.display import follow
+from toolkit.execution.local import LocalEngine
+from toolkit.execution.run import RunHandle
+from toolkit.hooks.manager import PluginManager, configure
+from toolkit.insight import frames
+from toolkit.pipeline import Pipeline
+from toolkit.records import Run
+from toolkit.sources import expand
+from toolkit.stages.store import Store
+
+__all__ = ["analyze", "attach", "open_store", "resume", "runs", "search", "submit"]
+
+Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+_live: dict[str, RunHandle] = {}
+_live_lock = threading.Lock()
+
+
+def analyze(
+    sources: Sources,
+    *,
+    ask: str | Iterable[str] = (),
+    analyzer: str | Iterable[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    workspace: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+    **sections: Mapping[str, Any],
+) -> RunHandle:
+    """Analyze videos and wait for the end, with a progress bar. Ctrl-C stops cleanly.
+
+    Args:
+        sources: Paths, patterns, folders, links, ``@list.txt`` files; one or several.
+        ask: Questions about every scene, besides those of the config.
+        analyzer: Names of analyzers instead of those of the config.
+        config: A config file; None for ``$TOOLKIT_CONFIG`` or ``config.ini`` in this folder.
+        workspace: Where results are kept instead of ``[paths] workspace``.
+        progress: Whether to show progress.
+        sections: Settings by section, over those of the config:
+            ``scenes={"plugin": "content"}, **{"analysis.qwen2vl": {"device": "cpu"}}``.
+
+    Returns:
+        The run, at its end. One source's trouble is a row of ``run.failures``.
+
+    Raises:
+        ConfigError: A setting does not fit.
+        PluginError: A chosen plugin is unknown or cannot start.
+        StoreError: The results cannot be kept.
+    """
+    handle = submit(
+        sources, ask=ask, analyzer=analyzer, config=config, workspace=workspace, **sections
+    )
+    follow(handle, show=progress)
+    return handle
+
+
+def submit(
+    sources: Sources,
+    *,
+    ask: str | Iterable[str] = (),
+    analyzer: str | Iterable[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    workspace: str | os.PathLike[str] | None = None,
+    **sections: Mapping[str, Any],
+) -> RunHandle:
+    """The same as :func:`analyze`, but returns at once; the work goes on in the background."""
+    arguments: dict[str, dict[str, Any]] = {name: dict(v) for name, v in sections.items()}
+    if analyzer is not None:
+        names = (analyzer,) if isinstance(analyzer, str) else tuple(analyzer)
+        arguments.setdefault("analysis", {})["plugin"] = names
+    if workspace is not None:
+        arguments.setdefault("paths", {})["workspace"] = Path(workspace).absolute()
+    settings, plugins, _ = configure(config, arguments)
+    if questions := (ask,) if isinstance(ask, str) else tuple(ask):
+        analysis = settings.analysis
+        merged = tuple(dict.fromkeys([*analysis.questions, *questions]))
+        settings = settings.model_copy(
+            update={"analysis": analysis.model_copy(update={"questions": merged})}
+        )
+    given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    return start(given, settings, plugins)
+
+
+def start(
+    given: Iterable[str | os.PathLike[str]], settings: Settings, plugins: PluginManager
+) -> RunHandle:
+    """Start a run with settings that are already made."""
+    if settings.execution.engine != "local":
+        raise ConfigError(
+            f"The engine '{settings.execution.engine}' is not part of this version.",
+            hint="Use [execution] engine = local.",
+        )
+    words = [os.fspath(word) for word in given]
+    pipeline = Pipeline(settings, plugins)
+    try:
+        row = Run(
+            sources=tuple(words),
+            settings=dict(settings.shown()),
+            lineage=pipeline.crew.lineage,
+            versions=_versions(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
+        engine = LocalEngine(pipeline, row, list(expand(words)))
+        store, again = open_store(settings, plugins), _again(settings.base)
+        handle = RunHandle(store, row.id, engine=engine, again=again)
+        engine.start()
+    except BaseException:
+        pipeline.close()
+        raise
+    with _live_lock:
+        _live[row.id] = handle
+    return handle
+
+
+def open_store(settings: Settings, plugins: PluginManager) -> Store:
+    """The chosen store, for reading results; it stays open as long as somebody holds it."""
+    settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return plugins.make(Store, "store", settings.store.plugin, settings).component
+
+
+def attach(
+    run_id: str,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    workspace: str | os.PathLike[str] | None = None,
+) -> RunHandle:
+    """The run with this id, live or past, of this process or another.
+
+    The id may be shortened as long as it is clear.
+
+    Raises:
+        StoreError: There is no such run.
+    """
+    with _live_lock:
+        if run_id in _live:
+            return _live[run_id]
+    settings, plugins = _settings(config, workspace)
+    store = open_store(settings, plugins)
+    matches = [row.id for row in store.find(Run) if row.id.startswith(run_id)]
+    full = matches[0] if len(matches) == 1 else run_id
+    handle = _live.get(full) or RunHandle(store, full, again=_again(settings.base))
+    handle.row  # noqa: B018 - raises where there is none
+    return handle
+
+
+def runs(
+    *,
+    config: str | os.PathLike[str] | None = None,
+    workspace: str | os.PathLike[str] | None = None,
+) -> Any:
+    """All runs of the workspace as a Polars frame, the latest first."""
+    settings, plugins = _settings(config, workspace)
+    with open_store(settings, plugins) as store:
+        return frames.runs(store)
+
+
+def search(
+    words: str,
+    *,
+    limit: int = 20,
+    config: str | os.PathLike[str] | None = None,
+    workspace: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Scenes that speak of these words, best first, as a Polars frame."""
+    from toolkit.insight import search as find
+
+    settings, plugins = _settings(config, workspace)
+    with open_store(settings, plugins) as store:
+        return find.search(store, words, limit=limit)
+
+
+def _settings(
+    config: str | os.PathLike[str] | None, workspace: str | os.PathLike[str] | None
+) -> tuple[Settings, PluginManager]:
+    arguments = {"paths": {"workspace": Path(workspace).absolute()}} if workspace else {}
+    settings, plugins, _ = configure(config, arguments)
+    return settings, plugins
+
+
+def resume(row: Run, base: Path) -> RunHandle:
+    """Start a run's work again with its own settings; secrets come from the config anew."""
+    values: dict[str, dict[str, Any]] = {}
+    for section, keys in row.settings.items():
+        if isinstance(keys, dict):
+            values[section] = {k: v for k, v in keys.items() if not _masked(v)}
+    values.pop("plugins", None)
+    settings, plugins, _ = configure(None, values)
+    return start(row.sources, settings.model_copy(update={"base": base}), plugins)
+
+
+def _again(base: Path) -> Any:
+    return lambda row: resume(row, base)
+
+
+def _masked(value: object) -> bool:
+    return isinstance(value, str) and (MASK in value or set(value) == {"*"})
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in ("video-analysis-toolkit", "av", "transformers", "torch", "yt-dlp"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

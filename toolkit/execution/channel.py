@@ -1,0 +1,81 @@
+"""A bounded queue between two stages: it slows the faster one down, and it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+from toolkit.stages.component import Cancel
+
+__all__ = ["Channel"]
+
+T = TypeVar("T")
+_WAKE_S = 0.2  # how often a waiting thread looks whether the run was cancelled
+
+
+class Channel(Generic[T]):
+    """Items from several producers to several consumers, in order.
+
+    Args:
+        size: Most items waiting.
+        cancel: Ends every wait.
+        producers: How many producers there are; the channel ends when all are done.
+        drain: Whether consumers still get what is waiting after the run was cancelled.
+    """
+
+    def __init__(self, size: int, cancel: Cancel, producers: int, *, drain: bool = False) -> None:
+        self._size = size
+        self._cancel = cancel
+        self._producers = producers
+        self._drain = drain
+        self._items: deque[T] = deque()
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Add an item, waiting for room.
+
+        Raises:
+            CancelledError: The run was cancelled.
+        """
+        with self._changed:
+            while len(self._items) >= self._size:
+                self._cancel.check()
+                self._changed.wait(_WAKE_S)
+            self._cancel.check()
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def done(self) -> None:
+        """One producer has nothing more to give."""
+        with self._changed:
+            self._producers -= 1
+            self._changed.notify_all()
+
+    def take(self, most: int = 1, patience_s: float = 0.0) -> list[T]:
+        """At least one item, at most ``most``; none when the channel has ended.
+
+        Args:
+            most: Most items to take.
+            patience_s: How long to wait for more once there is one.
+        """
+        with self._changed:
+            while not self._items and self._producers > 0 and not self._stopped:
+                self._changed.wait(_WAKE_S)
+            if patience_s and len(self._items) < most:
+                self._changed.wait_for(
+                    lambda: len(self._items) >= most or self._producers <= 0 or self._stopped,
+                    patience_s,
+                )
+            if self._stopped and not self._drain:
+                return []
+            taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            self._changed.notify_all()
+            return taken
+
+    @property
+    def _stopped(self) -> bool:
+        return bool(self._cancel)

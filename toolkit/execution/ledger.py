@@ -1,0 +1,193 @@
+"""What becomes of a run's sources: the rows and counts that every engine keeps alike."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from toolkit.config import redact
+from toolkit.errors import ToolkitError
+from toolkit.execution.progress import Tally
+from toolkit.records import Failure, Record, Run, RunSource, RunStatus, Source, Video, now
+from toolkit.sources import Expanded
+from toolkit.stages.store import Store
+from toolkit.work import Work
+
+__all__ = ["Ledger", "Way"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Way:
+    """A video's way through the run: the sources that lead to it and the scenes under way."""
+
+    video: Video
+    sources: list[Source] = field(default_factory=list)
+    under_way: int = 0
+    scenes: int = 0
+    reused: int = 0
+    scanned: bool = False
+    failed: bool = False
+    finished: bool = False
+    closing: list[Record] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+
+
+class Ledger:
+    """Keeps a run's rows true while it goes on. Safe to use from any thread.
+
+    Args:
+        store: Where the rows go.
+        row: The run's row.
+        tally: Counts along.
+    """
+
+    def __init__(self, store: Store, row: Run, tally: Tally) -> None:
+        self.row = row
+        self._store = store
+        self._tally = tally
+        self._lock = threading.RLock()
+        self._ways: dict[str, Way] = {}
+
+    def open(self, given: Sequence[Expanded]) -> list[Source]:
+        """Write down what was asked for; the words that lead nowhere are failures at once."""
+        sources = [item for item in given if isinstance(item, Source)]
+        self._store.save([self.row, *(RunSource.of(self.row.id, source) for source in sources)])
+        self._tally.expect("acquire", len(given))
+        self._tally.expect("scan", len(sources))
+        for item in given:
+            if not isinstance(item, Source):
+                self._tally.did("acquire")
+                self.fail("acquire", *item)
+        return sources
+
+    def lead(self, source: Source, video: Video) -> Way | None:
+        """A source leads to this video; None if another one of this run did so before."""
+        self._tally.tell("source", f"{source.uri} is here", source=source.uri)
+        with self._lock:
+            way = self._ways.get(video.id)
+            if way is None:
+                way = self._ways[video.id] = Way(video, [source])
+                return way
+            way.sources.append(source)
+            self._tally.did("scan")
+            if way.finished:
+                self._close(way)
+            return None
+
+    def lost(self, source: Source, error: ToolkitError) -> None:
+        """A source leads to no video."""
+        self._store.save([RunSource.of(self.row.id, source, status="failed")])
+        self._tally.did("scan")
+        self.fail("acquire", source.uri, error)
+
+    def found(self, way: Way, work: Work) -> None:
+        """The scan found a scene."""
+        with self._lock:
+            way.under_way += 1
+            way.closing = work.closing
+        self._tally.expect("tag")
+        if work.missing:
+            self._tally.expect("analyze")
+
+    def scanned(self, way: Way, error: ToolkitError | None = None) -> None:
+        """The scan found the last scene, or came to a stop."""
+        if error:
+            way.failed = True
+            self.fail("scan", way.sources[0].uri, error, way=way)
+        with self._lock:
+            way.scanned = True
+            self._finish(way)
+
+    def analyzer_out(self, work: Work, name: str, error: ToolkitError) -> None:
+        """An analyzer is out for the whole run: told once a video, not once a scene."""
+        with self._lock:
+            way = self._ways[work.video.id]
+            way.failed = True
+            if name in way.told:
+                return
+            way.told.add(name)
+        self.fail("analyze", way.sources[0].uri, error, way=way)
+
+    def saved(self, work: Work) -> None:
+        """A scene is in the store, with whatever was troublesome about it."""
+        way = self._ways[work.video.id]
+        for trouble in work.troubles:
+            way.failed = True
+            self.fail(trouble.stage, way.sources[0].uri, trouble.error, way=way, work=work)
+        with self._lock:
+            way.under_way -= 1
+            way.scenes += 1
+            way.reused += work.reused
+            self._tally.reuse(int(work.reused))
+            self._tally.tell("scene", f"scene {work.scene.index}", source=way.sources[0].uri)
+            self._finish(way)
+
+    def _finish(self, way: Way) -> None:
+        if way.scanned and not way.under_way and not way.finished:
+            way.finished = True
+            self._close(way)
+
+    def _close(self, way: Way) -> None:
+        rows = [
+            RunSource.of(
+                self.row.id,
+                source,
+                video_id=way.video.id,
+                status="failed" if way.failed else "done",
+                scenes=way.scenes,
+                reused=way.reused,
+            )
+            for source in way.sources
+        ]
+        self._store.save([*way.closing, *rows])
+        self._tally.tell("video", f"{way.scenes} scenes", source=way.sources[0].uri)
+
+    def fail(
+        self,
+        stage: str,
+        uri: str,
+        error: ToolkitError,
+        *,
+        way: Way | None = None,
+        work: Work | None = None,
+    ) -> None:
+        """Keep a failure as a row; nothing is dropped silently."""
+        failure = Failure(
+            run_id=self.row.id,
+            source=redact(uri),
+            video_id=way.video.id if way else None,
+            scene_id=work.scene.id if work else None,
+            stage=stage,
+            error=type(error).__name__,
+            message=redact(error.message),
+            hint=redact(error.hint or ""),
+            retriable=error.retriable,
+        )
+        self._store.save([failure])
+        log.warning("%s: %s: %s", failure.source, failure.error, failure.message)
+        self._tally.tell("failure", failure.message, stage=stage, source=failure.source)
+
+    def beat(self) -> None:
+        """Write down how far the run is, and that it is alive."""
+        progress = self._tally.progress()
+        counts = {"reused": progress.reused, "failures": progress.failures}
+        for stage, one in progress.stages.items():
+            counts[f"{stage}_done"], counts[f"{stage}_total"] = one.done, one.total
+        seconds = {stage: round(one.seconds, 3) for stage, one in progress.stages.items()}
+        seconds["elapsed"] = round(progress.elapsed_s, 3)
+        update = {"heartbeat_at": now(), "counts": counts, "seconds": seconds}
+        with self._lock:
+            self.row = self.row.model_copy(update=update)
+            self._store.save([self.row])
+
+    def end(self, status: RunStatus) -> None:
+        """Write down how the run ended."""
+        self.row = self.row.model_copy(update={"status": status, "finished_at": now()})
+        self.beat()
+        if status != "done":
+            pending = self._store.find(RunSource, run_id=self.row.id, status="pending")
+            self._store.save(row.model_copy(update={"status": "cancelled"}) for row in pending)

@@ -1,0 +1,225 @@
+"""Run a pipeline with threads of this process.
+
+    sources -> [acquire] -> videos -> [scan] -> scenes -> [analyzer 1] -> … -> [tag and save]
+
+Each bracket is one or more threads, each arrow a bounded queue: frames, the only large thing,
+live between the scan and the last analyzer, and never more than the queues hold. Everything
+that needs no work passes straight through.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from toolkit.config import redact
+from toolkit.errors import CancelledError, ModelError, ToolkitError
+from toolkit.execution.channel import Channel
+from toolkit.execution.ledger import Ledger, Way
+from toolkit.execution.progress import Tally
+from toolkit.pipeline import Pipeline
+from toolkit.records import Run, RunStatus, Source
+from toolkit.sources import Expanded
+from toolkit.stages.component import Cancel
+from toolkit.work import Work
+
+__all__ = ["LocalEngine"]
+
+log = logging.getLogger(__name__)
+_HEARTBEAT_S = 0.5
+_GRACE_S = 1.5  # what a cancelled run's threads get to come to an end
+_PATIENCE_S = 0.05  # how long a batch waits to fill up
+_SAVE_BATCH = 64
+
+
+class LocalEngine:
+    """One run. :meth:`start` returns at once; ``ended`` is set when all is over.
+
+    Args:
+        pipeline: How each stage is done. The engine closes it.
+        row: The run's row.
+        given: The run's sources, and the words that led to none.
+    """
+
+    def __init__(self, pipeline: Pipeline, row: Run, given: Sequence[Expanded]) -> None:
+        self.pipeline = pipeline
+        self.cancel = Cancel()
+        self.tally = Tally()
+        self.ledger = Ledger(pipeline.store, row, self.tally)
+        self.ended = threading.Event()
+        self.error: Exception | None = None
+        self._given = given
+        self._lock = threading.Lock()
+        self._out: dict[int, ModelError] = {}
+        options = pipeline.settings.execution
+        self._fetchers = min(options.download_threads, max(1, len(given)))
+        self._scanners = min(options.scans(), max(1, len(given)))
+        analyzers = len(pipeline.crew.analyzers)
+        self._sources = Channel[Source](len(given) + 1, self.cancel, 1)
+        self._videos = Channel[Way](options.video_queue, self.cancel, self._fetchers)
+        self._looks = [
+            Channel[Work](options.scene_queue, self.cancel, self._scanners + place)
+            for place in range(analyzers)
+        ]
+        self._results = Channel[Work](
+            options.save_queue, self.cancel, self._scanners + analyzers, drain=True
+        )
+
+    def start(self) -> None:
+        """Write the run's first rows and start its threads.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        for source in self.ledger.open(self._given):
+            self._sources.put(source)
+        self._sources.done()
+        threading.Thread(
+            target=self._supervise, name=f"run-{self.ledger.row.id}", daemon=True
+        ).start()
+
+    # ------------------------------------------------------------------ the supervisor
+
+    def _supervise(self) -> None:
+        workers = [
+            *self._crowd("acquire", self._acquire, self._fetchers),
+            *self._crowd("scan", self._scan, self._scanners),
+            *self._crowd("save", self._save, 1),
+        ]
+        for place in range(len(self._looks)):
+            workers += self._crowd("analyze", functools.partial(self._analyze, place), 1)
+        try:
+            for worker in workers:
+                worker.start()
+            self._watch(workers)
+        except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
+            self._abort(error)
+        status: RunStatus = "failed" if self.error else "cancelled" if self.cancel else "done"
+        try:
+            self.ledger.end(status)
+        except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
+            self._abort(error)
+        self.tally.tell("status", status)
+        self.tally.end()
+        self.pipeline.close()
+        self.ended.set()
+
+    def _crowd(self, name: str, target: Callable[[], None], count: int) -> list[threading.Thread]:
+        def guarded() -> None:
+            try:
+                target()
+            except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
+                self._abort(error)
+
+        return [
+            threading.Thread(target=guarded, name=f"{name}-{number}", daemon=True)
+            for number in range(count)
+        ]
+
+    def _watch(self, workers: Sequence[threading.Thread]) -> None:
+        deadline: float | None = None
+        beat = 0.0
+        while any(worker.is_alive() for worker in workers):
+            next(worker for worker in workers if worker.is_alive()).join(0.05)
+            if self.cancel and deadline is None:
+                deadline = time.monotonic() + _GRACE_S
+            if deadline and time.monotonic() > deadline:
+                log.warning("A stage did not stop in time and is left behind.")
+                return
+            if time.monotonic() - beat > _HEARTBEAT_S:
+                beat = time.monotonic()
+                self.ledger.beat()
+                if self.pipeline.cancel_asked(self.ledger.row.id):
+                    self.cancel.set()
+
+    def _abort(self, error: Exception) -> None:
+        """A worker came to an end: with the run cancelled that is well, otherwise all stop."""
+        with self._lock:
+            if isinstance(error, CancelledError) or self.cancel:
+                return
+            self.error = error
+            self.cancel.set()
+        log.error("The run failed: %s: %s", type(error).__name__, redact(str(error)))
+
+    # ------------------------------------------------------------------ the stages
+
+    def _acquire(self) -> None:
+        while taken := self._sources.take():
+            source = taken[0]
+            started = time.perf_counter()
+
+            def progress(done: int, total: int | None, uri: str = source.uri) -> None:
+                self.tally.transfer(uri, done, total)
+
+            try:
+                with self.pipeline.stage("acquire", source.uri):
+                    video = self.pipeline.acquire(source, progress, self.cancel)
+            except CancelledError:
+                raise
+            except ToolkitError as error:
+                self.ledger.lost(source, error)
+            else:
+                if way := self.ledger.lead(source, video):
+                    self._videos.put(way)
+            self.tally.did("acquire", seconds=time.perf_counter() - started)
+        self._videos.done()
+
+    def _scan(self) -> None:
+        while taken := self._videos.take():
+            way = taken[0]
+            started = time.perf_counter()
+            trouble: ToolkitError | None = None
+            try:
+                with self.pipeline.stage("scan", way.video.id):
+                    for work in self.pipeline.scan(way.video, self.cancel):
+                        self.ledger.found(way, work)
+                        self._route(work)
+            except CancelledError:
+                raise
+            except ToolkitError as error:
+                trouble = error
+            self.tally.did("scan", seconds=time.perf_counter() - started)
+            self.ledger.scanned(way, trouble)
+        for channel in (*self._looks, self._results):
+            channel.done()
+
+    def _route(self, work: Work) -> None:
+        if work.missing:
+            self._looks[min(work.missing)].put(work)
+        else:
+            work.frames = None
+            self._results.put(work)
+
+    def _analyze(self, place: int) -> None:
+        job = self.pipeline.crew.analyzers[place]
+        while works := self._looks[place].take(job.component.batch_size, _PATIENCE_S):
+            started = time.perf_counter()
+            try:
+                if place not in self._out:
+                    with self.pipeline.stage("analyze", works[0].scene.id):
+                        self.pipeline.analyze(place, works, self.cancel)
+            except ModelError as error:
+                self._out[place] = error  # no scene will fare better: do not try them all
+            seconds = time.perf_counter() - started
+            for work in works:
+                del work.missing[place]
+                if place in self._out:
+                    self.ledger.analyzer_out(work, job.name, self._out[place])
+                self.tally.did("analyze", int(not work.missing), seconds / len(works))
+                self._route(work)
+        for channel in (*self._looks[place + 1 :], self._results):
+            channel.done()
+
+    def _save(self) -> None:
+        while works := self._results.take(_SAVE_BATCH, _PATIENCE_S):
+            started = time.perf_counter()
+            for work in works:
+                with self.pipeline.stage("tag", work.scene.id):
+                    self.pipeline.tag(work)
+            self.pipeline.store.save([record for work in works for record in work.new])
+            for work in works:
+                self.ledger.saved(work)
+            self.tally.did("tag", len(works), time.perf_counter() - started)

@@ -1,0 +1,169 @@
+"""How far a run is: counts by stage, and events for whoever listens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["STAGES", "Event", "Progress", "StageProgress", "Tally"]
+
+STAGES = ("acquire", "scan", "analyze", "tag")
+_EVENTS_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened.
+
+    ``kind`` is "source" (a source's file is here), "video" (all of a video is done), "scene" (a
+    scene is saved), "failure", or "status" (the run's status changed). ``at_s`` counts from the
+    run's start.
+    """
+
+    kind: Literal["source", "video", "scene", "failure", "status"]
+    message: str
+    at_s: float
+    stage: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """One stage: items done, items known so far, and the seconds its threads were busy."""
+
+    done: int = 0
+    total: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a run.
+
+    ``stages`` counts sources (acquire), videos (scan) and scenes (analyze, tag). ``bytes_done``
+    and ``bytes_total`` are those of downloads under way and done. ``reused`` scenes needed
+    no work, ``failures`` counts what could not be done.
+    """
+
+    stages: dict[str, StageProgress] = field(default_factory=dict)
+    bytes_done: int = 0
+    bytes_total: int = 0
+    reused: int = 0
+    failures: int = 0
+    elapsed_s: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the known work that is done, 0 to 1: sources fetched, scanned and saved."""
+        sources = self.stages.get("acquire", StageProgress()).total
+        if not sources:
+            return 0.0
+        scenes = self.stages.get("tag", StageProgress())
+        waiting = 1.0 if not scenes.total else scenes.done / scenes.total
+        fetched = self.stages.get("acquire", StageProgress()).done / sources
+        scanned = self.stages.get("scan", StageProgress()).done / sources
+        return min(1.0, (fetched + 2 * scanned + 2 * scanned * waiting) / 5)
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left, at the pace so far; None while nobody can know."""
+        if self.share <= 0.02:
+            return None
+        return self.elapsed_s / self.share * (1 - self.share)
+
+
+class Tally:
+    """Counts what happens, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._started = time.monotonic()
+        self._done = dict.fromkeys(STAGES, 0)
+        self._total = dict.fromkeys(STAGES, 0)
+        self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._bytes: dict[str, tuple[int, int]] = {}
+        self._reused = 0
+        self._failures = 0
+        self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
+        self._given = 0
+        self._ended: float | None = None
+
+    def expect(self, stage: str, items: int = 1) -> None:
+        """More items are known to come through a stage."""
+        with self._lock:
+            self._total[stage] += items
+
+    def did(self, stage: str, items: int = 1, seconds: float = 0.0) -> None:
+        """A stage is done with some items, well or not."""
+        with self._lock:
+            self._done[stage] += items
+            self._seconds[stage] += seconds
+
+    def reuse(self, scenes: int = 1) -> None:
+        """Scenes that needed no work."""
+        with self._lock:
+            self._reused += scenes
+
+    def transfer(self, source: str, done: int, total: int | None) -> None:
+        """A download has this many bytes."""
+        with self._lock:
+            self._bytes[source] = (done, max(done, total or 0))
+
+    def tell(
+        self,
+        kind: Literal["source", "video", "scene", "failure", "status"],
+        message: str,
+        *,
+        stage: str = "",
+        source: str = "",
+    ) -> None:
+        """Something happened."""
+        with self._lock:
+            at_s = time.monotonic() - self._started
+            self._events.append(Event(kind, message, at_s, stage, source))
+            self._given += 1
+            self._failures += kind == "failure"
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Nothing more will happen."""
+        with self._lock:
+            self._ended = time.monotonic()
+            self._changed.notify_all()
+
+    def progress(self) -> Progress:
+        """This moment."""
+        with self._lock:
+            return Progress(
+                stages={
+                    stage: StageProgress(
+                        self._done[stage], self._total[stage], self._seconds[stage]
+                    )
+                    for stage in STAGES
+                },
+                bytes_done=sum(done for done, _ in self._bytes.values()),
+                bytes_total=sum(total for _, total in self._bytes.values()),
+                reused=self._reused,
+                failures=self._failures,
+                elapsed_s=(self._ended or time.monotonic()) - self._started,
+            )
+
+    def events(self) -> Iterator[Event]:
+        """What happened so far, then what happens, until the run's end."""
+        seen = 0
+        while True:
+            with self._lock:
+                while self._given == seen and self._ended is None:
+                    self._changed.wait(1.0)
+                fresh = self._given - seen
+                new = list(self._events)[-fresh:] if fresh else []
+                seen = self._given
+                ended = self._ended is not None
+            yield from new
+            if ended and not new:
+                return

@@ -1,0 +1,230 @@
+"""The handle on a run: watch it, stop it, read its results, from any process."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import time
+from collections.abc import Callable, Generator, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import CancelledError, StoreError, ToolkitError
+from toolkit.execution.local import LocalEngine
+from toolkit.execution.progress import Event, Progress, StageProgress
+from toolkit.insight import frames, search, summary
+from toolkit.pipeline import cancel_request
+from toolkit.records import Run, RunStatus, now
+from toolkit.stages.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["RunHandle"]
+
+_POLL_S = 0.5
+_SILENT_S = 15  # a run that has not been heard of for so long has died
+
+
+class RunHandle:
+    """A run, live in this process or seen through the store.
+
+    Results are Polars frames and can be read at any time, also while the run goes on.
+
+    Args:
+        store: Where the results are.
+        run_id: The run.
+        engine: What drives it, if it is this process that does.
+        again: Starts the same work again, for :meth:`resume`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        *,
+        engine: LocalEngine | None = None,
+        again: Callable[[Run], RunHandle] | None = None,
+    ) -> None:
+        self.id = run_id
+        self._store = store
+        self._engine = engine
+        self._again = again
+
+    # ------------------------------------------------------------------ state
+
+    @property
+    def row(self) -> Run:
+        """The run's row, as it is now.
+
+        Raises:
+            StoreError: The store has no such run.
+        """
+        found = self._store.find(Run, id=self.id)
+        if not found:
+            raise StoreError(f"There is no run '{self.id}'.", hint="See: toolkit runs")
+        return found[0]
+
+    @property
+    def status(self) -> RunStatus:
+        """How it stands; "interrupted" if its process died before it could say so."""
+        row = self.row
+        silent = now() - row.heartbeat_at > timedelta(seconds=_SILENT_S)
+        if row.status == "running" and silent and self._engine is None:
+            return "interrupted"
+        return row.status
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        if self._engine:
+            return self._engine.tally.progress()
+        row = self.row
+        stages = {
+            stage: StageProgress(
+                row.counts.get(f"{stage}_done", 0), row.counts.get(f"{stage}_total", 0), seconds
+            )
+            for stage, seconds in row.seconds.items()
+            if stage != "elapsed"
+        }
+        return Progress(
+            stages=stages,
+            reused=row.counts.get("reused", 0),
+            failures=row.counts.get("failures", 0),
+            elapsed_s=row.seconds.get("elapsed", 0.0),
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether it has come to an end, whichever."""
+        return self._engine.ended.is_set() if self._engine else self.status != "running"
+
+    def events(self) -> Iterator[Event]:
+        """What happened and what happens, until the end; only where the run is driven.
+
+        Raises:
+            ToolkitError: The run is driven by another process.
+        """
+        if self._engine is None:
+            raise ToolkitError(
+                "Events can be heard only in the process that drives the run.",
+                hint="Read run.progress instead.",
+            )
+        return self._engine.tally.events()
+
+    # ------------------------------------------------------------------ control
+
+    def cancel(self) -> None:
+        """Ask it to stop, whichever process it is in. What is done stays done."""
+        if self._engine:
+            self._engine.cancel.set()
+        else:
+            self._store.save([cancel_request(self.id)])
+
+    def wait(self, timeout_s: float | None = None) -> RunHandle:
+        """Wait for the end.
+
+        Args:
+            timeout_s: Longest wait; None for as long as it takes.
+
+        Raises:
+            TimeoutError: It goes on still.
+            ToolkitError: The run as a whole failed, for example because the disk is full. One
+                source's failure is a row of :attr:`failures`, not an exception.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self.done:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"The run {self.id} is not done after {timeout_s} s.")
+            if self._engine:
+                self._engine.ended.wait(0.1)  # short, so that Ctrl-C comes through everywhere
+            else:
+                time.sleep(_POLL_S)
+        return self._ended()
+
+    def _ended(self) -> RunHandle:
+        if self._engine and self._engine.error:
+            raise self._engine.error
+        return self
+
+    def __await__(self) -> Generator[Any, None, RunHandle]:
+        async def wait() -> RunHandle:
+            while not self.done:  # noqa: ASYNC110 - it may be driven by another process
+                await asyncio.sleep(0.1)
+            return self._ended()
+
+        return wait().__await__()
+
+    def resume(self) -> RunHandle:
+        """Start the same work again, as a new run; what is done is not done again.
+
+        Raises:
+            CancelledError: The run is still going on.
+        """
+        if not self.done:
+            raise CancelledError(
+                f"The run {self.id} is still going on.", hint="Wait for it, or cancel it first."
+            )
+        if self._again is None:
+            raise ToolkitError(f"The run {self.id} cannot be resumed from here.")
+        return self._again(self.row)
+
+    # ------------------------------------------------------------------ results
+
+    @property
+    def videos(self) -> pl.DataFrame:
+        """One row a video."""
+        return frames.videos(self._store, self.row)
+
+    @property
+    def scenes(self) -> pl.DataFrame:
+        """One row a scene: times, description, answers, sentiment, signals, tags."""
+        return frames.scenes(self._store, self.row)
+
+    @property
+    def answers(self) -> pl.DataFrame:
+        """One row an answer, with its evidence."""
+        return frames.answers(self._store, self.row)
+
+    @property
+    def tags(self) -> pl.DataFrame:
+        """One row a tag of a scene, with its score and reason."""
+        return frames.tags(self._store, self.row)
+
+    @property
+    def failures(self) -> pl.DataFrame:
+        """One row for each thing that could not be done."""
+        return frames.failures(self._store, self.row)
+
+    def summary(self) -> summary.Summary:
+        """What was found, in a few tables."""
+        return summary.summarize(self._store, self.row)
+
+    def search(self, words: str, *, limit: int = 20) -> pl.DataFrame:
+        """Scenes of the whole store that speak of these words, best first."""
+        return search.search(self._store, words, limit=limit)
+
+    # ------------------------------------------------------------------ looks
+
+    def __repr__(self) -> str:
+        progress = self.progress
+        scenes = progress.stages.get("tag", StageProgress())
+        sources = progress.stages.get("acquire", StageProgress())
+        words = [f"<Run {self.id}: {self.status}", f"{sources.total} sources"]
+        words.append(f"{scenes.done} scenes ({progress.reused} reused)")
+        if progress.failures:
+            words.append(f"{progress.failures} failures")
+        return ", ".join([*words, f"{progress.elapsed_s:.1f} s>"])
+
+    def _repr_html_(self) -> str:
+        progress = self.progress
+        cells = "".join(
+            f"<td style='padding:2px 8px'><b>{html.escape(stage)}</b> {one.done}/{one.total}</td>"
+            for stage, one in progress.stages.items()
+        )
+        width = round(100 * progress.share)
+        return (
+            f"<div class='mathjax_ignore'><div>{html.escape(repr(self))}</div>"
+            f"<progress value='{width}' max='100' style='width:20em'>{width} %</progress>"
+            f"<table><tr>{cells}</tr></table></div>"
+        )

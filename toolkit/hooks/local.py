@@ -1,0 +1,168 @@
+"""Plugins defined in this process: a decorator above a function or class in a notebook cell.
+
+    @tk.tagger
+    def sports(scene, analysis):
+        if "ball" in analysis.description:
+            yield tk.Tag("sport", score=0.9, why="mentions a ball")
+
+A tagger or analyzer defined so takes part in every run from then on; run the cell again to
+replace it, call ``tk.unregister(sports)`` to take it back. Any other plugin is chosen by its name
+in the config, as always.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import JsonValue
+
+from toolkit.errors import AnalysisError, PluginError
+from toolkit.hooks.specs import (
+    AnalyzerPlugin,
+    Context,
+    DecoderPlugin,
+    DownloaderPlugin,
+    Plugin,
+    SceneDetectorPlugin,
+    StorePlugin,
+    TaggerPlugin,
+)
+from toolkit.records import Answer, Ask, AskKind, Evidence, Frames
+from toolkit.stages.analysis import Analyzer, Look, Reply
+from toolkit.stages.component import Cancel, Component, Options, code_hash
+from toolkit.stages.tags import FunctionTagger
+
+__all__ = [
+    "analyzer",
+    "decoder",
+    "downloader",
+    "names",
+    "plugins",
+    "register",
+    "scene_detector",
+    "store",
+    "tagger",
+    "unregister",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_lock = threading.Lock()
+_plugins: dict[tuple[str, str], Plugin] = {}
+
+
+def plugins() -> list[Plugin]:
+    """Every plugin defined in this process."""
+    with _lock:
+        return list(_plugins.values())
+
+
+def names(stage: str) -> list[str]:
+    """Names of the plugins of a stage that were defined in this process."""
+    with _lock:
+        return [name for kind, name in _plugins if kind == stage]
+
+
+def register(plugin: Plugin) -> None:
+    """Take in a plugin record; one of the same stage and name is replaced."""
+    with _lock:
+        _plugins[plugin.stage, plugin.name] = plugin
+
+
+def unregister(plugin: Plugin | Callable[..., Any] | str) -> None:
+    """Take back a plugin of this process: its record, its function or class, or its name.
+
+    Raises:
+        PluginError: There is none.
+    """
+    name = plugin if isinstance(plugin, str) else getattr(plugin, "name", None)
+    name = name if isinstance(name, str) else getattr(plugin, "__name__", "")
+    with _lock:
+        found = [key for key in _plugins if key[1] == name]
+        for key in found:
+            del _plugins[key]
+    if not found:
+        raise PluginError(f"No plugin named '{name}' was defined in this process.")
+
+
+def _decorator(kind: type[Plugin], wrap: Callable[[Any], Component] | None = None) -> Any:
+    """A decorator that makes a plugin of this kind of a class, or of a function by ``wrap``.
+
+    A class is made without arguments, or with its options if it has a nested ``Options``.
+    """
+
+    def decorate(target: F) -> F:
+        name = target.__name__
+        summary = (inspect.getdoc(target) or "").partition("\n")[0]
+        options = getattr(target, "Options", Options)
+        if inspect.isclass(target) and issubclass(target, Component):
+            maker: Callable[..., Component] = target
+        elif wrap is not None and callable(target):
+            maker = functools.partial(wrap, target)
+        else:
+            raise PluginError(f"{target!r} is no class of a {kind.__name__}.")
+
+        def make(given: Options, _: Context) -> Component:
+            return maker() if options is Options else maker(given)
+
+        register(kind(name=name, factory=make, options=options, summary=summary))
+        return target
+
+    return decorate
+
+
+class FunctionAnalyzer(Analyzer):
+    """A plain function from a scene's frames to a dict of values, as an analyzer of signals."""
+
+    kinds: frozenset[AskKind] = frozenset({"signals"})
+
+    def __init__(self, function: Callable[[Frames], Mapping[str, JsonValue]]) -> None:
+        self.function = function
+
+    def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
+        """One ask: the function itself."""
+        return [Ask(kind="signals", name=self.function.__name__) for _ in wanted]
+
+    def analyze(
+        self, looks: Sequence[Look], fingerprint: str, cancel: Cancel
+    ) -> Iterable[Sequence[Reply]]:
+        """Call the function for each scene; what it raises is that scene's failure alone."""
+        for look in looks:
+            cancel.check()
+            yield [self._reply(look, ask, fingerprint) for ask in look.asks]
+
+    def _reply(self, look: Look, ask: Ask, fingerprint: str) -> Reply:
+        frames = look.frames
+        name = self.function.__name__
+        try:
+            value = dict(self.function(frames))
+        except Exception as error:  # noqa: BLE001 - a few lines in a notebook cell
+            failure = AnalysisError(f"'{name}' failed: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            return ask, failure
+        evidence = Evidence(frame_times_s=tuple(float(time) for time in frames.pts_s))
+        text = ", ".join(f"{key} {item}" for key, item in value.items())
+        return Answer.of(
+            frames.scene, fingerprint, name, ask, text=text, value=value, evidence=evidence
+        )
+
+    def identity(self) -> dict[str, JsonValue]:
+        """The function's code."""
+        return {"code": code_hash(self.function)}
+
+
+downloader = _decorator(DownloaderPlugin)
+"""Makes a plugin of a :class:`~toolkit.stages.download.Downloader` class."""
+decoder = _decorator(DecoderPlugin)
+"""Makes a plugin of a :class:`~toolkit.stages.decode.Decoder` class."""
+scene_detector = _decorator(SceneDetectorPlugin)
+"""Makes a plugin of a :class:`~toolkit.stages.scenes.SceneDetector` class."""
+analyzer = _decorator(AnalyzerPlugin, FunctionAnalyzer)
+"""Makes a plugin of an Analyzer class, or of ``def f(frames) -> dict`` (values become signals)."""
+tagger = _decorator(TaggerPlugin, FunctionTagger)
+"""Makes a plugin of a Tagger class, or of ``def f(scene, analysis[, video])`` yielding tags."""
+store = _decorator(StorePlugin)
+"""Makes a plugin of a :class:`~toolkit.stages.store.Store` class."""

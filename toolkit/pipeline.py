@@ -1,0 +1,289 @@
+"""The stages composed: acquire, scan, analyze, tag, save.
+
+A :class:`Pipeline` knows how each stage is done and nothing of threads, queues or machines: an
+engine (``toolkit.execution``) calls its methods, from as many threads as it likes, and moves
+:class:`~toolkit.work.Work` from one to the next.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from toolkit import cache, thumbnails
+from toolkit.config import Settings
+from toolkit.crew import Crew
+from toolkit.errors import (
+    AnalysisError,
+    CancelledError,
+    DownloadError,
+    ModelError,
+    SourceError,
+    TagError,
+    ToolkitError,
+)
+from toolkit.hooks.manager import PluginManager
+from toolkit.records import Analysis, Answer, Completion, Scene, Source, Video
+from toolkit.scan import Found, Scan
+from toolkit.sources import stamp
+from toolkit.stages.analysis import Look
+from toolkit.stages.component import Cancel
+from toolkit.stages.download import Progress
+from toolkit.stages.sampling import frames_of
+from toolkit.stages.tags import merge
+from toolkit.work import Trouble, Work
+
+__all__ = ["Pipeline", "cancel_request"]
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """How each stage is done, for one set of settings.
+
+    Args:
+        settings: What the user chose.
+        plugins: Where the working objects come from.
+
+    Raises:
+        ToolkitError: A chosen plugin is unknown, cannot start, or is not allowed.
+    """
+
+    def __init__(self, settings: Settings, plugins: PluginManager) -> None:
+        self.settings = settings
+        self.workspace = settings.workspace
+        self.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._hook = plugins.hook
+        self.crew = Crew(settings, plugins)
+        self.store = self.crew.store
+
+    @contextmanager
+    def stage(self, name: str, item: str) -> Iterator[None]:
+        """Tell lifecycle hooks about a stage's work on an item; a failing hook is only logged."""
+        started = time.perf_counter()
+        self._tell("toolkit_before_stage", stage=name, item_id=item)
+        try:
+            yield
+        except Exception as error:
+            self._tell("toolkit_on_stage_error", stage=name, item_id=item, error=error)
+            raise
+        seconds = time.perf_counter() - started
+        self._tell("toolkit_after_stage", stage=name, item_id=item, seconds=seconds)
+
+    def _tell(self, hook: str, **arguments: object) -> None:
+        try:
+            getattr(self._hook, hook)(**arguments)
+        except Exception:
+            log.exception("The lifecycle hook %s failed", hook)
+
+    def acquire(self, source: Source, progress: Progress, cancel: Cancel) -> Video:
+        """Find or download the file, hash it, read its metadata, save both rows.
+
+        Raises:
+            ToolkitError: The source leads to no video.
+        """
+        known = next(iter(self.store.find(Source, id=source.id)), None)
+        if known and (video := self._still_there(known, source)):
+            return video
+        info = source.info
+        if source.kind == "link":
+            folder = self.workspace / self.settings.paths.downloads
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            downloader = self.crew.downloader
+            if not downloader.accepts(source.uri):
+                raise DownloadError(f"No downloader takes {source.uri}.")
+            download = downloader.fetch(source, folder, progress, cancel)
+            path, info = download.path, download.info
+        else:
+            path = Path(source.uri)
+        try:
+            name = cache.content_id(path, cancel)
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
+        video = next(iter(self.store.find(Video, id=name)), None)
+        if video is None or not Path(video.path).exists():
+            probed = self.crew.decoder.probe(path)
+            video = probed.model_copy(update={"id": name, "path": str(path)})
+        update = {"video_id": name, "info": info, "stamp": stamp(path)}
+        self.store.save([source.model_copy(update=update), video])
+        return video
+
+    def _still_there(self, known: Source, source: Source) -> Video | None:
+        video = next(iter(self.store.find(Video, id=known.video_id or "")), None)
+        if video is None:
+            return None
+        path = Path(source.uri if source.kind == "file" else video.path)
+        return video if path.exists() and stamp(path) == known.stamp else None
+
+    def scan(self, video: Video, cancel: Cancel) -> Iterator[Work]:
+        """The video's scenes, with frames where somebody has still to look at them.
+
+        A video whose scenes are all known and answered is not decoded again. The last work's
+        ``closing`` says that the scan is complete: save it when all works are saved.
+
+        Raises:
+            DecodeError: The file cannot be decoded.
+            CancelledError: ``cancel`` was set.
+        """
+        if self.scanned(video):
+            scenes = self.store.find(Scene, video_id=video.id, detector=self.crew.detector_key)
+            works = self._works(video, scenes)
+            if not any(work.missing for work in works):
+                yield from works
+                return
+        options = self.settings.sampling
+        scan = Scan(self.crew.decoder, self.crew.detector, video, options.frames, cancel)
+        last: Work | None = None
+        for found in scan:
+            if last:
+                yield last
+            scene = self._scene(video, found, scan.size)
+            last = self._works(video, [scene])[0]
+            last.new.append(scene)
+            if last.missing:
+                last.frames = frames_of(
+                    scene, found.picked, scan.size, options, self.crew.sampler_key
+                )
+        assert last is not None  # a scan finds at least one scene or raises
+        last.closing = [
+            Completion.of(video.id, "scan", self.crew.detector_key, last.scene.index + 1),
+            video.model_copy(
+                update={
+                    "frame_count": scan.frame_count,
+                    "share_read": scan.share_read,
+                    "truncated": scan.truncated,
+                }
+            ),
+        ]
+        yield last
+
+    def _scene(self, video: Video, found: Found, size: tuple[int, int]) -> Scene:
+        scene = Scene.of(
+            video.id,
+            self.crew.detector_key,
+            found.index,
+            start_s=found.start_s,
+            end_s=found.end_s,
+            kind=found.kind,
+            score=found.score,
+        )
+        width = self.settings.scenes.thumbnail_width
+        if not width or not found.picked:
+            return scene
+        folder = self.workspace / self.settings.paths.thumbnails
+        middle = found.picked[len(found.picked) // 2]
+        path = thumbnails.write(folder, scene, middle, size, width)
+        return scene.model_copy(update={"thumbnail": path})
+
+    def scanned(self, video: Video) -> bool:
+        """Whether all scenes of the video are in the store."""
+        done = Completion.of(video.id, "scan", self.crew.detector_key)
+        return self.store.count(Completion, id=done.id) > 0
+
+    def _works(self, video: Video, scenes: Sequence[Scene]) -> list[Work]:
+        ids = [scene.id for scene in scenes]
+        asked = self.crew.asked
+        answers: dict[str, list[Answer]] = {}
+        for answer in self.store.find(Answer, scene_id=ids) if asked else ():
+            if (answer.analyzer, answer.ask) in asked:
+                answers.setdefault(answer.scene_id, []).append(answer)
+        keys = [job.key for job in self.crew.taggers]
+        done = {
+            (c.item_id, c.key)
+            for c in self.store.find(Completion, stage="tags", key=keys, item_id=ids)
+        }
+        works = []
+        for scene in scenes:
+            have = answers.get(scene.id, [])
+            known = {(answer.analyzer, answer.ask) for answer in have}
+            missing = {
+                place: [ask for ask in job.asks if (job.key, ask.key) not in known]
+                for place, job in enumerate(self.crew.analyzers)
+            }
+            works.append(
+                Work(
+                    video,
+                    scene,
+                    answers=have,
+                    missing={place: asks for place, asks in missing.items() if asks},
+                    tagged=all((scene.id, key) in done for key in keys),
+                )
+            )
+        return works
+
+    def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> None:
+        """Let one analyzer answer what it has still to answer about these scenes.
+
+        Raises:
+            ModelError: The analyzer cannot answer anything.
+            CancelledError: ``cancel`` was set.
+        """
+        job = self.crew.analyzers[place]
+        looks: list[Look] = []
+        for work in works:
+            assert work.frames is not None  # the scan keeps frames wherever an ask is missing
+            looks.append(Look(work.frames, work.missing[place]))
+        replies = iter(job.component.analyze(looks, job.key, cancel))
+        for work in works:
+            try:
+                given = list(next(replies))
+            except (ModelError, CancelledError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+                work.troubles.append(Trouble("analyze", _wrap(AnalysisError, job.name, error)))
+                continue
+            for reply in given:
+                if isinstance(reply, Answer):
+                    work.answers.append(reply)
+                    work.new.append(reply)
+                else:
+                    work.troubles.append(Trouble("analyze", reply[1]))
+
+    def tag(self, work: Work) -> None:
+        """Tag a scene, unless it is done; a failing tagger is a trouble of this scene alone.
+
+        Tags drawn from a complete analysis are final; those from a partial one are drawn again
+        in the next run.
+        """
+        if work.tagged and not work.new:
+            return
+        order = self.crew.asked
+        answers = sorted(work.answers, key=lambda answer: order[answer.analyzer, answer.ask])
+        analysis = Analysis.of(work.scene.id, tuple(answers))
+        complete = len(answers) == len(order)
+        for job in self.crew.taggers:
+            try:
+                tags = [
+                    tag.placed(work.scene, job.name, job.key)
+                    for tag in job.component.tag(work.scene, analysis, work.video)
+                ]
+            except Exception as error:  # noqa: BLE001 - often a few lines in a notebook cell
+                work.troubles.append(Trouble("tag", _wrap(TagError, job.name, error)))
+                continue
+            work.new += merge(tags)
+            if complete:
+                work.new.append(Completion.of(work.scene.id, "tags", job.key, len(tags)))
+
+    def cancel_asked(self, run_id: str) -> bool:
+        """Whether somebody, in whichever process, asked the run to stop."""
+        return self.store.count(Completion, id=cancel_request(run_id).id) > 0
+
+    def close(self) -> None:
+        """Free everything."""
+        self.crew.close()
+
+
+def cancel_request(run_id: str) -> Completion:
+    """The row that asks a run to stop, whichever process it is in."""
+    return Completion.of(run_id, "cancel", "")
+
+
+def _wrap(kind: type[ToolkitError], name: str, error: Exception) -> ToolkitError:
+    if isinstance(error, ToolkitError):
+        return error
+    wrapped = kind(f"The plugin '{name}' failed: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,0 +1,39 @@
+"""A picture of every scene, for people to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.records import Scene
+from toolkit.stages.decode import DecodedFrame
+
+__all__ = ["write"]
+
+_QUALITY = 80
+
+
+def write(
+    folder: Path, scene: Scene, frame: DecodedFrame, size: tuple[int, int], width: int
+) -> str:
+    """Write a scene's thumbnail as JPEG, whole or not at all.
+
+    Args:
+        folder: The thumbnails' folder; it is made where it is missing.
+        scene: The scene.
+        frame: The frame to show.
+        size: Width and height of the video as shown, in pixels.
+        width: Width of the thumbnail in pixels.
+
+    Returns:
+        The file's path.
+    """
+    from PIL import Image
+
+    width = min(width, size[0])
+    picture = frame.rgb(width, max(1, round(size[1] * width / size[0])))
+    path = folder / scene.video_id[:2] / scene.video_id / f"{scene.id}.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_suffix(".part")
+    Image.fromarray(picture).save(part, "JPEG", quality=_QUALITY)
+    part.replace(path)
+    return str(path)
