@@ -1,1 +1,48 @@
-"""Decoder plugin: PyAV."""
+"""Decoder plugin: PyAV, which carries the FFmpeg libraries, so that no ffmpeg binary is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from toolkit.hooks.specs import Context, DecoderPlugin, hookimpl
+from toolkit.stages.component import Options
+
+if TYPE_CHECKING:
+    from toolkit.stages.decode import Decoder
+
+__all__ = ["PyAVOptions"]
+
+
+class PyAVOptions(Options):
+    """How PyAV decodes."""
+
+    neutral: ClassVar[frozenset[str]] = frozenset({"threads"})
+
+    threads: int = Field(default=0, ge=0, description="Decoding threads a file; 0 for one a core.")
+    skip_nonref: bool = Field(
+        default=False,
+        description="Leave out frames that no other frame builds on: about a third faster with"
+        " H.264 and HEVC, and cuts may be found a frame or two late.",
+    )
+
+
+@hookimpl
+def toolkit_decoders() -> Iterator[DecoderPlugin]:
+    """The decoder."""
+    yield DecoderPlugin(
+        name="pyav",
+        options=PyAVOptions,
+        factory=_make,
+        summary="every format that FFmpeg reads; exact times, damaged files included",
+        extra="pyav",
+        requires=("av",),
+    )
+
+
+def _make(options: PyAVOptions, _: Context) -> Decoder:
+    from toolkit_decode_pyav.decoder import PyAVDecoder
+
+    return PyAVDecoder(options)

@@ -1,0 +1,40 @@
+"""The decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.stages.decode import Decoder
+from toolkit_decode_pyav.metadata import read_metadata
+from toolkit_decode_pyav.opening import opened
+from toolkit_decode_pyav.stream import PyAVStream
+
+if TYPE_CHECKING:
+    from toolkit.records import Video
+    from toolkit_decode_pyav import PyAVOptions
+
+__all__ = ["PyAVDecoder"]
+
+
+class PyAVDecoder(Decoder):
+    """Decodes through PyAV. It holds nothing open between calls."""
+
+    def __init__(self, options: PyAVOptions) -> None:
+        import av  # noqa: F401  that a missing library shows when the decoder is made
+
+        self._options = options
+
+    def probe(self, path: Path) -> Video:
+        return read_metadata(path)
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[PyAVStream]:
+        with opened(path) as (container, stream):
+            stream.thread_type = "AUTO"
+            stream.thread_count = self._options.threads
+            if self._options.skip_nonref:
+                stream.codec_context.skip_frame = "NONREF"
+            yield PyAVStream(container, stream, path)
