@@ -83,14 +83,14 @@ class SQLiteStore(Store):
         finally:
             self._writing.release()
 
-    def find(self, kind: type[R], **where: Where) -> list[R]:
+    def find(self, kind: type[R], /, **where: Where) -> list[R]:
         of = table(kind)
         clause, values = of.where(where)
         with self._connections.borrow() as db:
             rows = db.execute(of.select(clause), values).fetchall()
         return of.records(rows)
 
-    def count(self, kind: type[Record], **where: Where) -> int:
+    def count(self, kind: type[Record], /, **where: Where) -> int:
         of = table(kind)
         clause, values = of.where(where)
         with self._connections.borrow() as db:

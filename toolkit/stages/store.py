@@ -70,7 +70,7 @@ class Store(Component):
         """
 
     @abstractmethod
-    def find(self, kind: type[R], **where: Where) -> list[R]:
+    def find(self, kind: type[R], /, **where: Where) -> list[R]:
         """The records of a kind whose top-level fields fit.
 
         Scenes come by video and index, everything else in the order first saved. A collection
@@ -81,7 +81,7 @@ class Store(Component):
         """
 
     @abstractmethod
-    def count(self, kind: type[Record], **where: Where) -> int:
+    def count(self, kind: type[Record], /, **where: Where) -> int:
         """How many records :meth:`find` would give."""
 
     @abstractmethod

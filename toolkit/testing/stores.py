@@ -183,10 +183,12 @@ class StoreSuite(SearchSuite):
         assert scenes(uri=("0", "4"), video_id=None) == [4]
         assert scenes(video_id="v' OR '1'='1") == []
 
-    def test_find_by_truth_and_by_thousands_of_values(self, store: Store) -> None:
+    def test_find_by_truth_by_kind_and_by_thousands_of_values(self, store: Store) -> None:
         store.save([full_records()[Video]])
         assert store.count(Video, truncated=True) == 1
         assert store.count(Video, truncated=False) == 0
+        store.save([full_records()[Source]])
+        assert store.find(Source, kind="link") == [full_records()[Source]]
         many = [Completion.of(f"item {i}", "tags", "k") for i in range(5000)]
         store.save(many)
         wanted = [one.id for one in many[::2]] + [f"unknown {i}" for i in range(50_000)]

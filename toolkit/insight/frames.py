@@ -1,0 +1,235 @@
+"""A run's results as Polars frames, out of any store.
+
+The columns of a frame do not depend on how many rows it has; only questions and signals, which
+the user chose, come and go. ``video_id`` and ``scene_id`` join the frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolkit.insight import columns, results
+from toolkit.records import Analysis, Failure, Run, RunSource, Scene, Video
+from toolkit.stages.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["answers", "failures", "scenes", "tags", "videos"]
+
+
+def videos(store: Store, run: Run) -> pl.DataFrame:
+    """One row a video, in the order of the run's sources.
+
+    ``title`` is the site's, or the file's name. ``sources`` are all the links and paths of this
+    run that led to the same bytes. All metadata of the Video record follow, then ``scenes`` (how
+    many there are) and ``reused`` (how many of them needed no work in this run).
+    """
+    import polars as pl
+
+    found = results.videos_of(store, run)
+    sources = results.sources_of(store, run)
+    titles = results.titles_of(found, sources)
+    uris: dict[str | None, list[str]] = {}
+    for source in sources:
+        uris.setdefault(source.video_id, []).append(source.uri)
+    scenes: dict[str | None, int] = {}
+    reused: dict[str | None, int] = {}
+    for way in store.find(RunSource, run_id=run.id):
+        # Sources with the same bytes have the same scenes, which are not counted twice.
+        scenes[way.video_id] = max(way.scenes, scenes.get(way.video_id, 0))
+        reused[way.video_id] = max(way.reused, reused.get(way.video_id, 0))
+    metadata = columns.schema(Video, leave_out=["id"])
+    rows = []
+    for video in found:
+        data = video.model_dump()
+        data["tags"] = [{"key": key, "value": value} for key, value in video.tags.items()]
+        facts = [data[name] for name in metadata]
+        first = [video.id, titles[video.id], uris.get(video.id, [])]
+        rows.append([*first, *facts, scenes[video.id], reused[video.id]])
+    schema = {
+        "video_id": pl.String(),
+        "title": pl.String(),
+        "sources": pl.List(pl.String()),
+        **metadata,
+        "scenes": pl.Int64(),
+        "reused": pl.Int64(),
+    }
+    return _frame(rows, schema)
+
+
+def scenes(store: Store, run: Run) -> pl.DataFrame:
+    """One row a scene, video by video, in order.
+
+    Every question has a column with the question's words as its name. ``tags`` are labels, best
+    first; :func:`tags` says more. ``signals`` is a struct: ``frame.unnest("signals")`` makes a
+    column of each. What nobody was asked, or could not be answered, is null.
+    """
+    import polars as pl
+
+    found = results.videos_of(store, run)
+    rows = results.scenes_of(store, run, found)
+    said = results.answers_of(store, run, rows)
+    analyses = [Analysis.of(scene.id, said[scene.id]) for scene in rows]
+    labels: dict[str | None, dict[str, None]] = {}
+    for tag in results.tags_of(store, run, found):
+        labels.setdefault(tag.scene_id, {})[tag.label] = None
+    signals, signals_type = columns.struct([analysis.signals for analysis in analyses])
+    questions = list(dict.fromkeys(name for one in analyses for name in one.questions))
+    before = {
+        **_place_schema(),
+        "duration_s": pl.Float64(),
+        "kind": pl.String(),
+        "score": pl.Float64(),
+        "description": pl.String(),
+        "sentiment": pl.String(),
+        "sentiment_confidence": pl.Float64(),
+    }
+    after = {
+        "tags": pl.List(pl.String()),
+        "signals": signals_type,
+        "thumbnail": pl.String(),
+        "scene_id": pl.String(),
+    }
+    taken = before.keys() | after.keys()
+    named = {f"{q} (question)" if q in taken else q: pl.String() for q in questions}
+    place = _places(store, run, found, rows)
+    table = [
+        [
+            *place[scene.id],
+            scene.duration_s,
+            scene.kind,
+            scene.score,
+            analysis.description or None,
+            analysis.sentiment and analysis.sentiment.label,
+            analysis.sentiment and analysis.sentiment.confidence,
+            *(analysis.questions.get(question) for question in questions),
+            list(labels.get(scene.id, ())),
+            values,
+            scene.thumbnail or None,
+            scene.id,
+        ]
+        for scene, analysis, values in zip(rows, analyses, signals, strict=True)
+    ]
+    return _frame(table, {**before, **named, **after})
+
+
+def tags(store: Store, run: Run) -> pl.DataFrame:
+    """One row a tag, scene by scene, best first; a whole video's tags have no scene."""
+    import polars as pl
+
+    found = results.videos_of(store, run)
+    rows = results.scenes_of(store, run, found)
+    place = _places(store, run, found, rows)
+    order = {video.id: i for i, video in enumerate(found)}
+    table = [
+        [*place[key], tag.label, tag.score, tag.why, tag.tagger, tag.scene_id, tag.id]
+        for tag in results.tags_of(store, run, found)
+        if (key := tag.scene_id or tag.video_id) in place
+    ]
+    table.sort(key=lambda row: (order[row[0]], -1 if row[3] is None else row[3]))
+    schema = {
+        **_place_schema(),
+        "label": pl.String(),
+        "score": pl.Float64(),
+        "why": pl.String(),
+        "tagger": pl.String(),
+        "scene_id": pl.String(),
+        "tag_id": pl.String(),
+    }
+    return _frame(table, schema)
+
+
+def answers(store: Store, run: Run) -> pl.DataFrame:
+    """One row an answer, with the evidence it rests on, scene by scene in the order asked.
+
+    ``value`` is JSON; ``frame_times_s`` are the times of the frames that were looked at.
+    """
+    import polars as pl
+
+    found = results.videos_of(store, run)
+    rows = results.scenes_of(store, run, found)
+    place = _places(store, run, found, rows)
+    said = results.answers_of(store, run, rows)
+    table = [
+        [
+            *place[scene.id],
+            answer.kind,
+            answer.name,
+            answer.text,
+            None if answer.value is None else columns.as_json(answer.value),
+            answer.confidence,
+            answer.plugin,
+            answer.evidence.model,
+            answer.evidence.revision,
+            answer.evidence.frame_times_s,
+            answer.evidence.finish_reason,
+            answer.evidence.seconds,
+            scene.id,
+            answer.id,
+        ]
+        for scene in rows
+        for answer in said[scene.id]
+    ]
+    schema = {
+        **_place_schema(),
+        "kind": pl.String(),
+        "name": pl.String(),
+        "text": pl.String(),
+        "value": pl.String(),
+        "confidence": pl.Float64(),
+        "plugin": pl.String(),
+        "model": pl.String(),
+        "revision": pl.String(),
+        "frame_times_s": pl.List(pl.Float64()),
+        "finish_reason": pl.String(),
+        "seconds": pl.Float64(),
+        "scene_id": pl.String(),
+        "answer_id": pl.String(),
+    }
+    return _frame(table, schema)
+
+
+def failures(store: Store, run: Run) -> pl.DataFrame:
+    """One row a failure, in the order they happened."""
+    hidden = ["id", "run_id"]
+    rows = [failure.model_dump() for failure in store.find(Failure, run_id=run.id)]
+    schema = columns.schema(Failure, leave_out=hidden)
+    return _frame([[row[name] for name in schema] for row in rows], schema)
+
+
+def _place_schema() -> dict[str, pl.DataType]:
+    import polars as pl
+
+    return {
+        "video_id": pl.String(),
+        "title": pl.String(),
+        "path": pl.String(),
+        "index": pl.Int64(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+    }
+
+
+def _places(
+    store: Store, run: Run, videos: Sequence[Video], scenes: Iterable[Scene]
+) -> dict[str, list[Any]]:
+    """The first columns of a row, by the id of the scene or, with no scene in them, the video."""
+    titles = results.titles_of(videos, results.sources_of(store, run))
+    places: dict[str, list[Any]] = {}
+    for video in videos:
+        places[video.id] = [video.id, titles[video.id], video.path, None, None, None]
+    for scene in scenes:
+        place = places[scene.video_id][:3]
+        places[scene.id] = [*place, scene.index, scene.start_s, scene.end_s]
+    return places
+
+
+def _frame(rows: Sequence[Sequence[Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    import polars as pl
+
+    series = []
+    for i, (name, dtype) in enumerate(schema.items()):
+        series.append(pl.Series(name, [row[i] for row in rows], dtype))
+    return pl.DataFrame(series)
