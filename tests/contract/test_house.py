@@ -70,6 +70,17 @@ def test_the_import_contracts_cover_every_plugin() -> None:
     assert contract("plugins-use-what-all-may-use")["source_modules"] == PLUGINS
 
 
+def test_plugins_may_use_records_errors_contracts_and_hooks() -> None:
+    public = {"errors", "hooks", "hooks.specs", "records", "stages"}
+    modules = {
+        ".".join(path.relative_to(ROOT / "toolkit").with_suffix("").parts).removesuffix(".__init__")
+        for folder in ("toolkit", "toolkit/hooks")
+        for path in [*(ROOT / folder).glob("*.py"), *(ROOT / folder).glob("*/__init__.py")]
+    }
+    private = sorted(f"toolkit.{name}" for name in modules - public - {"__init__"})
+    assert contract("plugins-use-what-all-may-use")["forbidden_modules"] == private
+
+
 def test_the_installed_package_is_this_one() -> None:
     # A changed pyproject.toml needs `make install`: entry points are read from the installation.
     assert toolkit.__version__ == PROJECT["version"]
