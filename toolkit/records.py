@@ -13,7 +13,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -54,6 +54,7 @@ __all__ = [
 AskKind = Literal["description", "question", "sentiment", "signals", "labels"]
 RunStatus = Literal["running", "done", "failed", "cancelled", "interrupted"]
 SentimentLabel = Literal["positive", "neutral", "negative"]
+_SILENCE = timedelta(seconds=15)  # a live run is heard of twice a second
 
 
 def digest(*parts: JsonValue) -> str:
@@ -442,6 +443,12 @@ class Run(Record):
     finished_at: datetime | None = None
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
+
+    @property
+    def standing(self) -> RunStatus:
+        """Its status; "interrupted" where its process died before it could say so."""
+        silent = now() - self.heartbeat_at > _SILENCE
+        return "interrupted" if self.status == "running" and silent else self.status
 
 
 class RunSource(Record):

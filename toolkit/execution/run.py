@@ -6,7 +6,6 @@ import asyncio
 import html
 import time
 from collections.abc import Callable, Generator, Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import CancelledError, StoreError, ToolkitError
@@ -14,7 +13,7 @@ from toolkit.execution.local import LocalEngine
 from toolkit.execution.progress import Event, Progress, StageProgress
 from toolkit.insight import frames, search, summary
 from toolkit.pipeline import cancel_request
-from toolkit.records import Run, RunStatus, now
+from toolkit.records import Run, RunStatus
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["RunHandle"]
 
 _POLL_S = 0.5
-_SILENT_S = 15  # a run that has not been heard of for so long has died
 
 
 class RunHandle:
@@ -68,11 +66,7 @@ class RunHandle:
     @property
     def status(self) -> RunStatus:
         """How it stands; "interrupted" if its process died before it could say so."""
-        row = self.row
-        silent = now() - row.heartbeat_at > timedelta(seconds=_SILENT_S)
-        if row.status == "running" and silent and self._engine is None:
-            return "interrupted"
-        return row.status
+        return self.row.status if self._engine else self.row.standing
 
     @property
     def progress(self) -> Progress:
