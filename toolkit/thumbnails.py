@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.records import Scene
+from toolkit.records import Scene, new_id
 from toolkit.stages.decode import DecodedFrame
 
 __all__ = ["write"]
@@ -33,7 +33,7 @@ def write(
     picture = frame.rgb(width, max(1, round(size[1] * width / size[0])))
     path = folder / scene.video_id[:2] / scene.video_id / f"{scene.id}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_suffix(".part")
+    part = path.with_suffix(f".{new_id()}.part")  # two runs may make the same picture at once
     Image.fromarray(picture).save(part, "JPEG", quality=_QUALITY)
     part.replace(path)
     return str(path)

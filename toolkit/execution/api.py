@@ -51,7 +51,7 @@ def analyze(
         workspace: Where results are kept instead of ``[paths] workspace``.
         progress: Whether to show progress.
         sections: Settings by section, over those of the config:
-            ``scenes={"plugin": "content"}, **{"analysis.qwen2vl": {"device": "cpu"}}``.
+            ``scenes={"plugin": "content"}, analysis={"qwen2vl": {"device": "cpu"}}``.
 
     Returns:
         The run, at its end. One source's trouble is a row of ``run.failures``.

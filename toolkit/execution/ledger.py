@@ -67,6 +67,8 @@ class Ledger:
     def lead(self, source: Source, video: Video) -> Way | None:
         """A source leads to this video; None if another one of this run did so before."""
         self._tally.tell("source", f"{source.uri} is here", source=source.uri)
+        # From here on the run's frames show the video's scenes, as far as they are there.
+        self._store.save([RunSource.of(self.row.id, source, video_id=video.id)])
         with self._lock:
             way = self._ways.get(video.id)
             if way is None:

@@ -88,7 +88,9 @@ def unregister(plugin: Plugin | Callable[..., Any] | str) -> None:
         raise PluginError(f"No plugin named '{name}' was defined in this process.")
 
 
-def _decorator(kind: type[Plugin], wrap: Callable[[Any], Component] | None = None) -> Any:
+def _decorator(
+    kind: type[Plugin], wrap: Callable[[Any], Component] | None = None
+) -> Callable[[F], F]:
     """A decorator that makes a plugin of this kind of a class, or of a function by ``wrap``.
 
     A class is made without arguments, or with its options if it has a nested ``Options``.

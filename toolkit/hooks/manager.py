@@ -26,7 +26,7 @@ from toolkit.hooks import local
 from toolkit.hooks.specs import KINDS, PROJECT, Context, HookSpecs, Plugin
 from toolkit.stages.component import Component, Options
 
-__all__ = ["Broken", "Made", "PluginManager", "configure"]
+__all__ = ["Broken", "Made", "PluginManager", "configure", "discover"]
 
 log = logging.getLogger(__name__)
 
@@ -222,6 +222,23 @@ def _import(file: Path) -> ModuleType:
     return module
 
 
+def discover(raw: RawConfig) -> PluginManager:
+    """Load every plugin that the config allows.
+
+    Raises:
+        ConfigError: A setting of ``[plugins]`` does not fit.
+        PluginError: The plugin folder does not exist.
+    """
+    wanted: Plugins = raw.section(Plugins, "plugins")
+    manager = PluginManager(wanted.disabled)
+    manager.load_entry_points()
+    if wanted.folder:
+        manager.load_folder(raw.base / Path(wanted.folder).expanduser())
+    for plugin in local.plugins():
+        manager.add(plugin, "this process", replace=True)
+    return manager
+
+
 def configure(
     file: str | os.PathLike[str] | None = None,
     arguments: Mapping[str, Mapping[str, Any]] | None = None,
@@ -233,11 +250,5 @@ def configure(
         PluginError: The plugin folder does not exist.
     """
     raw = read(file, arguments)
-    wanted: Plugins = raw.section(Plugins, "plugins")
-    manager = PluginManager(wanted.disabled)
-    manager.load_entry_points()
-    if wanted.folder:
-        manager.load_folder(raw.base / Path(wanted.folder).expanduser())
-    for plugin in local.plugins():
-        manager.add(plugin, "this process", replace=True)
+    manager = discover(raw)
     return resolve(raw, manager.option_models()), manager, raw

@@ -16,7 +16,7 @@ from toolkit.stages.store import Store
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["answers", "failures", "scenes", "tags", "videos"]
+__all__ = ["answers", "failures", "runs", "scenes", "tags", "videos"]
 
 
 def videos(store: Store, run: Run) -> pl.DataFrame:
@@ -197,6 +197,36 @@ def failures(store: Store, run: Run) -> pl.DataFrame:
     rows = [failure.model_dump() for failure in store.find(Failure, run_id=run.id)]
     schema = columns.schema(Failure, leave_out=hidden)
     return _frame([[row[name] for name in schema] for row in rows], schema)
+
+
+def runs(store: Store) -> pl.DataFrame:
+    """One row a run of the store, the latest first."""
+    import polars as pl
+
+    rows = [
+        [
+            run.id,
+            run.standing,
+            run.started_at,
+            run.seconds.get("elapsed"),
+            list(run.sources),
+            run.counts.get("tag_done", 0),
+            run.counts.get("reused", 0),
+            run.counts.get("failures", 0),
+        ]
+        for run in sorted(store.find(Run), key=lambda run: run.started_at, reverse=True)
+    ]
+    schema = {
+        "run": pl.String(),
+        "status": pl.String(),
+        "started_at": pl.Datetime("us", "UTC"),
+        "seconds": pl.Float64(),
+        "sources": pl.List(pl.String()),
+        "scenes": pl.Int64(),
+        "reused": pl.Int64(),
+        "failures": pl.Int64(),
+    }
+    return _frame(rows, schema)
 
 
 def _place_schema() -> dict[str, pl.DataType]:
