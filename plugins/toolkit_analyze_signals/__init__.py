@@ -20,7 +20,7 @@ __all__ = ["SignalsOptions"]
 
 
 class SignalsOptions(Options):
-    """Thresholds of the yes-or-no signals, and the face detector's model."""
+    """Measures frames; needs no model. These are the thresholds of its yes-or-no signals."""
 
     # The model's path is not what changes the output; its content is, see SignalsAnalyzer.identity.
     neutral: ClassVar[frozenset[str]] = frozenset({"face_model"})

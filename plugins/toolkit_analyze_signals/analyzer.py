@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, starmap
+from pathlib import Path
 from statistics import mean, median
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,8 @@ class SignalsAnalyzer(Analyzer):
         self._colours = ColourNames()
         self._faces: FaceFinder | None = None
         if options.face_model:
-            self._faces = FaceFinder(context.base / options.face_model, options.face_score)
+            model = context.base / Path(options.face_model).expanduser()
+            self._faces = FaceFinder(model, options.face_score)
 
     def identity(self) -> dict[str, JsonValue]:
         return {"face_model": self._faces.digest if self._faces else ""}
@@ -122,13 +124,13 @@ class SignalsAnalyzer(Analyzer):
             "single_colour": all(
                 measures.is_single_colour(picture, options.colour_tolerance) for picture in pictures
             ),
-            **self._compare(greys),
+            **self._compare(pictures),
             **self._named_colours(pictures),
             **self._look_for_faces(frames.rgb),
         }
 
-    def _compare(self, greys: list[npt.NDArray[np.float32]]) -> dict[str, JsonValue]:
-        pairs = list(pairwise(greys))
+    def _compare(self, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, JsonValue]:
+        pairs = list(pairwise(pictures))
         if not pairs:
             return {"motion": None, "frozen": None}
         share = self._options.frozen_share

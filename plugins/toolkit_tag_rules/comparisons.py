@@ -1,0 +1,151 @@
+"""Comparisons: the little language of ``when``, read by a parser of its own, never evaluated."""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from toolkit.errors import choices
+from toolkit.records import Scene, SentimentLabel, Video
+from toolkit_tag_rules.subject import Subject
+
+__all__ = ["Comparison"]
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+SHAPE = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*", re.DOTALL)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+
+Value = str | float | bool
+
+
+def _comparable(record: type[Video | Scene]) -> dict[str, type]:
+    """The fields that hold a single value, with its type: numbers are float here."""
+    kinds: dict[str, type] = {}
+    for name, field in record.model_fields.items():
+        parts = [field.annotation]
+        if get_origin(field.annotation) in {Union, UnionType, Literal}:
+            parts = list(get_args(field.annotation))
+        # The parts of a Literal are values: their types are what counts.
+        types = {part if isinstance(part, type) else type(part) for part in parts}
+        if types <= {str}:
+            kinds[name] = str
+        elif types <= {bool}:
+            kinds[name] = bool
+        elif types <= {int, float, type(None)}:
+            kinds[name] = float
+    return kinds
+
+
+FIELDS: dict[str, dict[str, type]] = {
+    "video": _comparable(Video),
+    "scene": {**_comparable(Scene), "duration_s": float},
+    "sentiment": {"": str, "confidence": float},
+}
+OPEN = ("signals", "labels")
+"""Groups whose names are up to the analyzers, so that any name is right."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison of a field with a value, such as ``signals.brightness < 0.2``."""
+
+    group: str
+    name: str
+    sign: str
+    value: Value
+
+    @classmethod
+    def parse(cls, text: str) -> Comparison:
+        """Read a comparison.
+
+        Raises:
+            ValueError: It has a mistake; the message says which, and what would be right.
+        """
+        shape = SHAPE.fullmatch(text)
+        if shape is None:
+            raise ValueError(
+                f"'{text}' is no comparison. Write a field, one of {' '.join(OPERATORS)}, and a "
+                "value, as in: signals.brightness < 0.2"
+            )
+        field, sign, written = shape.groups()
+        group, _, name = field.partition(".")
+        kind = _kind_of(field, group, name)
+        value = _literal(written, text)
+        if not isinstance(value, float) and sign not in {"==", "!="}:
+            raise ValueError(f"'{text}': only numbers have an order; use == or !=")
+        if kind is not None and kind is not type(value):
+            names = {str: "text", float: "a number", bool: "true or false"}
+            raise ValueError(f"'{text}': {field} is {names[kind]}, {written} is not")
+        labels = get_args(SentimentLabel)
+        if field == "sentiment" and value not in labels:
+            raise ValueError(f"'{text}': no such sentiment. {choices(str(value), labels)}")
+        return cls(group, name, sign, value)
+
+    @property
+    def field(self) -> str:
+        """The field's name as people write it."""
+        return f"{self.group}.{self.name}" if self.name else self.group
+
+    def hold(self, subject: Subject) -> str | None:
+        """How the comparison holds, in words, or None where it does not.
+
+        A field that is missing, or of another type than the value, makes it not hold, even with !=.
+        """
+        found = subject.value(self.group, self.name)
+        wanted = self.value
+        if isinstance(found, int) and not isinstance(found, bool):
+            found = float(found)
+        if found is None or type(found) is not type(wanted):
+            return None
+        if isinstance(found, str) and isinstance(wanted, str):
+            holds = OPERATORS[self.sign](found.casefold(), wanted.casefold())
+        else:
+            holds = OPERATORS[self.sign](found, wanted)
+        return f"{self.field} {_show(found)} {self.sign} {_show(wanted)}" if holds else None
+
+
+def _kind_of(field: str, group: str, name: str) -> type | None:
+    """The type of a field's values, None where it can be any."""
+    if group in OPEN:
+        if not name:
+            raise ValueError(f"'{group}' needs a name, as in {group}.brightness")
+        return None
+    known = [f"{g}.{n}" if n else g for g, names in FIELDS.items() for n in names]
+    if field not in known:
+        if group in FIELDS:
+            known = [f for f in known if f.partition(".")[0] == group]
+        else:
+            known = [*FIELDS, *OPEN]
+            field = group
+        raise ValueError(f"there is no field '{field}'. {choices(field, known)}")
+    return FIELDS[group][name]
+
+
+def _literal(written: str, text: str) -> Value:
+    if written in {"true", "false"}:
+        return written == "true"
+    if NUMBER.fullmatch(written):
+        return float(written)
+    if len(written) > 1 and written[0] == written[-1] and written[0] in "'\"":
+        return written[1:-1]
+    raise ValueError(
+        f"'{text}': {written} is no value. Write a number, true, false, or text in quotes"
+    )
+
+
+def _show(value: Value) -> str:
+    if isinstance(value, str):
+        return f"'{value}'"
+    return json.dumps(value) if isinstance(value, bool) else f"{value:g}"
