@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
@@ -106,7 +107,7 @@ def _container_name(container: InputContainer, path: Path) -> str:
 
 def _codec_name(stream: Stream) -> str:
     # The codec's own name, not that of the library that happens to decode it: av1, not libdav1d.
-    return stream.codec.canonical_name if stream.name else "unknown"
+    return stream.codec.canonical_name if getattr(stream, "codec_context", None) else "unknown"
 
 
 def _frame_count(stream: VideoStream) -> int | None:
@@ -126,9 +127,7 @@ def _varies(stream: VideoStream, path: Path) -> bool:
     if stream.frames and len(stream.index_entries) >= stream.frames:
         times = sorted(e.timestamp for e in stream.index_entries if not e.is_discard)
     else:
-        with opened(path) as (container, own):
-            packets = islice(container.demux(own), _LOOK_AHEAD)
-            times = sorted(packet.pts for packet in packets if packet.pts is not None)
+        times = sorted(_first_times(path))
         if len(times) > _LOOK_AHEAD - 64:
             # Frames shown before the last ones may come after them in the file.
             del times[-32:]
@@ -137,6 +136,16 @@ def _varies(stream: VideoStream, path: Path) -> bool:
         return False
     usual = median(steps)
     return any(abs(step - usual) > max(2, usual / 100) for step in steps)
+
+
+def _first_times(path: Path) -> list[int]:
+    import av
+
+    times: list[int] = []
+    with opened(path) as (container, stream), suppress(av.error.FFmpegError):
+        packets = islice(container.demux(stream), _LOOK_AHEAD)
+        times.extend(packet.pts for packet in packets if packet.pts is not None)
+    return times
 
 
 def _hdr(picture: VideoFrame, codec_tag: str) -> str:

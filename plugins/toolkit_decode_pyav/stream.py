@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from toolkit.errors import NotAVideoError
+from toolkit.errors import DecodeError, NotAVideoError
 from toolkit.stages.decode import ImageFormat
 from toolkit_decode_pyav.clock import Clock
 from toolkit_decode_pyav.opening import unreadable
@@ -61,15 +61,14 @@ class PyAVFrame:
         # are the stream's, because setting one up costs as much as using it.
         shrink, colour = self._scalers
         planes = "gray" if image_format == "gray" else "yuv420p"
-        image = shrink.reformat(
-            self._picture, width, height, planes, interpolation="FAST_BILINEAR", threads=1
-        )
+        image = _scaled(shrink, self._picture, width, height, planes, "FAST_BILINEAR")
         if image_format == "bgr24":
-            image = colour.reformat(image, format="bgr24", interpolation="POINT", threads=1)
+            image = _scaled(colour, image, width, height, "bgr24", "POINT")
         return _pixels(image)
 
     def rgb(self, width: int, height: int) -> npt.NDArray[np.uint8]:
         import numpy as np
+        from av.video.reformatter import VideoReformatter
 
         quarter_turns = self._rotation // 90
         if quarter_turns % 2:
@@ -77,16 +76,10 @@ class PyAVFrame:
         # Players take unmarked pictures above standard definition for BT.709; so do we, or reds
         # turn orange.
         unmarked_hd = self._picture.colorspace == _UNSPECIFIED and self._picture.height > _HD_LINES
-        image = _pixels(
-            self._picture.reformat(
-                width,
-                height,
-                "rgb24",
-                src_colorspace=_BT709 if unmarked_hd else None,
-                interpolation="AREA",
-                threads=1,
-            )
-        )
+        space = _BT709 if unmarked_hd else None
+        # A scaler of its own: kept frames are converted in other threads than the stream's.
+        scaler = VideoReformatter()
+        image = _pixels(_scaled(scaler, self._picture, width, height, "rgb24", "AREA", space))
         if self._mirrored:
             image = image[:, ::-1]
         return np.ascontiguousarray(np.rot90(image, -quarter_turns))
@@ -252,6 +245,35 @@ def _orientation(picture: VideoFrame) -> tuple[int, bool]:
     if mirrored:
         a, b = -a, -b
     return round(math.degrees(math.atan2(b, a)) / 90) % 4 * 90, mirrored
+
+
+def _scaled(
+    scaler: VideoReformatter,
+    picture: VideoFrame,
+    width: int,
+    height: int,
+    pixel_format: str,
+    interpolation: str,
+    space: int | None = None,
+) -> VideoFrame:
+    """The picture in another size and format; on one thread, for small work gains from no more."""
+    import av
+
+    try:
+        return scaler.reformat(
+            picture,
+            width,
+            height,
+            pixel_format,
+            src_colorspace=space,
+            interpolation=interpolation,
+            threads=1,
+        )
+    except av.error.FFmpegError as error:
+        raise DecodeError(
+            f"A frame of {picture.width}x{picture.height} pixels ({picture.format.name}) cannot be"
+            f" brought to {width}x{height}: {error.strerror}."
+        ) from error
 
 
 def _pixels(image: VideoFrame) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import random
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -67,6 +69,42 @@ def test_everything_a_file_tells(decoder: PyAVDecoder, tmp_path: Path) -> None:
 def test_codecs_have_their_own_names(decoder: PyAVDecoder, tmp_path: Path) -> None:
     path = write_numbered(tmp_path / "clip.mkv", 5, codec="libsvtav1")
     assert decoder.probe(path).codec == "av1"  # not libdav1d
+
+
+def test_a_stream_of_a_codec_nobody_knows(decoder: PyAVDecoder, tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "clip.mkv", 5, sound=True)
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_QQQ"))
+    assert decoder.probe(path).audio[0].codec == "unknown"
+    assert numbers_of(decoder, path) == list(range(5))
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4", b"V_QQQQQ"))
+    with pytest.raises(DecodeError):
+        decoder.probe(path)
+
+
+def test_a_size_that_cannot_be(decoder: PyAVDecoder, tmp_path: Path) -> None:
+    with decoder.open(write_numbered(tmp_path / "clip.mp4", 1)) as stream:
+        frame = next(stream)
+    with pytest.raises(DecodeError, match="96x64"):
+        frame.rgb(1_000_000, 1_000_000)
+
+
+def test_bytes_at_random(decoder: PyAVDecoder, tmp_path: Path) -> None:
+    rng = random.Random(1)
+    for name, codec in (("a.mp4", "libx264"), ("a.mkv", "mpeg4"), ("a.webm", "libvpx-vp9")):
+        whole = write_numbered(tmp_path / name, 20, codec=codec, sound=name != "a.webm")
+        for _ in range(20):
+            hurt = bytearray(whole.read_bytes())
+            for _ in range(rng.choice([1, 5, 40])):
+                hurt[rng.randrange(len(hurt))] = rng.randrange(256)
+            path = tmp_path / f"hurt-{name}"
+            path.write_bytes(hurt[: rng.randrange(len(hurt))] if rng.random() < 0.3 else hurt)
+            # What cannot be read is an error of ours; what can has ascending times.
+            with suppress(DecodeError):
+                decoder.probe(path)
+            with suppress(DecodeError), decoder.open(path) as stream:
+                times_s = [frame.pts_s for frame in stream]
+                assert times_s == sorted(set(times_s))
+                assert stream.share_read is None or 0 <= stream.share_read <= 1
 
 
 def test_tags_in_an_old_encoding(decoder: PyAVDecoder, tmp_path: Path) -> None:
