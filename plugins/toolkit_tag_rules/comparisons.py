@@ -113,7 +113,10 @@ class Comparison:
             holds = OPERATORS[self.sign](found.casefold(), wanted.casefold())
         else:
             holds = OPERATORS[self.sign](found, wanted)
-        return f"{self.field} {_show(found)} {self.sign} {_show(wanted)}" if holds else None
+        if not holds:
+            return None
+        seen = "" if self.sign == "==" else f" {_show(found)}"
+        return f"{self.field}{seen} {self.sign} {_show(wanted)}"
 
 
 def _kind_of(field: str, group: str, name: str) -> type | None:

@@ -64,7 +64,7 @@ class Rule:
         each = [_find(pattern, texts) for pattern in self.all]
         if (self.any and one is None) or None in each:
             return None
-        absent = [f"no {' or '.join(map(repr, self.none))}"] if self.none else []
+        absent = [f"no '{text}'" for text in self.none]
         return [*filter(None, [one, *each]), *absent]
 
 
