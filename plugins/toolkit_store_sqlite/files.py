@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from toolkit.errors import StoreError
@@ -29,9 +30,14 @@ def migrations() -> list[str]:
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing. IMMEDIATE: the wait for another writer is at the start, where it can be."""
-    db.execute("BEGIN IMMEDIATE")
+def transaction(
+    db: sqlite3.Connection, mode: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE"
+) -> Iterator[None]:
+    """All or nothing. IMMEDIATE: the wait for another writer is at the start, where it can be.
+
+    DEFERRED is for several reads that belong together.
+    """
+    db.execute(f"BEGIN {mode}")
     try:
         yield
         db.execute("COMMIT")
@@ -129,8 +135,9 @@ class Connections:
 
     def _upgrade(self, db: sqlite3.Connection) -> None:
         scripts = migrations()
-        if self._version(db, len(scripts)) == len(scripts):
-            return
+        with transaction(db, "DEFERRED"):
+            if self._version(db, len(scripts)) == len(scripts):
+                return
         with transaction(db):
             # Another process may have done it while this one waited.
             for script in scripts[self._version(db, len(scripts)) :]:

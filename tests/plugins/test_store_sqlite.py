@@ -7,7 +7,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import NoneType
 from typing import get_args
@@ -202,11 +202,15 @@ class TestOpening:
             assert db.execute("PRAGMA user_version").fetchone() == (len(newer),)
             assert db.execute("SELECT count(*) FROM later").fetchone() == (0,)
 
-    def test_threads_that_open_a_new_file_at_once(self, open_store: OpenStore) -> None:
+    def test_threads_that_open_a_new_file_at_once(self, tmp_path: Path) -> None:
+        def opened(folder: Path) -> Store:
+            return make(SQLiteOptions(), Context(folder, folder))
+
         with ThreadPoolExecutor(8) as pool:
-            stores = list(pool.map(lambda _: open_store(), range(8)))
-        for i, store in enumerate(stores):
-            store.save([scene(index=i)])
-        assert stores[0].count(Scene) == 8
-        for store in stores:
-            store.close()
+            for attempt in range(10):
+                folders = [tmp_path / str(attempt)] * 8
+                with ExitStack() as stack:
+                    stores = [stack.enter_context(one) for one in pool.map(opened, folders)]
+                    for i, store in enumerate(stores):
+                        store.save([scene(index=i)])
+                    assert stores[0].count(Scene) == 8

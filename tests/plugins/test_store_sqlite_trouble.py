@@ -24,6 +24,7 @@ from toolkit.testing.samples import description, scene
 from toolkit.testing.stores import OpenStore
 from toolkit_store_sqlite import SQLiteOptions, make
 from toolkit_store_sqlite.faults import store_error
+from toolkit_store_sqlite.files import Connections
 
 
 @pytest.fixture
@@ -101,6 +102,15 @@ class TestTrouble:
         assert store.count(Answer) == 0
         store.save([scene(index=1)])
         assert store.count(Scene) == 2
+
+    def test_a_file_that_vanished_is_not_made_anew(self, file: Path) -> None:
+        connections = Connections(file, busy_timeout_s=1)
+        with connections.borrow():
+            file.unlink()
+            with pytest.raises(StoreError, match="cannot be opened"), connections.borrow():
+                pass
+        assert not file.exists()
+        connections.close()
 
     def test_a_writer_that_never_ends(self, tmp_path: Path, file: Path) -> None:
         context = Context(tmp_path, tmp_path)

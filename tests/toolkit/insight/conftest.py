@@ -116,6 +116,8 @@ def said_of(scene: Scene) -> list[Record]:
     }
     return [
         Answer.of(scene, "qwen", "qwen2vl", OLD, text="older words"),
+        # This analyzer and this ask are both of the run, but not with each other.
+        Answer.of(scene, "signals", "signals", DESCRIBE, text="from other settings"),
         # Saved out of order: the frames show them in the order asked.
         Answer.of(scene, "signals", "signals", MEASURE, value=signals),
         Answer.of(scene, "qwen", "qwen2vl", FEEL, text=feeling, value=feeling, confidence=0.75),
