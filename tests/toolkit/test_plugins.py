@@ -83,7 +83,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest(film: Path, workspace: Pat
 
 def test_missing_libraries_name_the_command(film: Path, workspace: Path) -> None:
     def make(options: tk.Options, context: tk.Context) -> Tagger:
-        raise ImportError("No module named 'fancy'")
+        raise ModuleNotFoundError("No module named 'fancy'", name="fancy")
 
     tk.register(tk.TaggerPlugin(name="fancy", factory=make, extra="fancy"))
     with pytest.raises(tk.MissingExtraError, match=r"pip install 'video-analysis-toolkit\[fancy"):

@@ -201,7 +201,8 @@ class PluginManager:
         except ToolkitError:
             raise
         except ImportError as error:
-            if plugin.extra:
+            missing = isinstance(error, ModuleNotFoundError) and (error.name or "")
+            if plugin.extra and missing and not missing.startswith(PROJECT):
                 raise MissingExtraError(name, plugin.extra, cause=error) from error
             raise PluginError(f"The plugin '{name}' cannot be imported: {error}") from error
         except Exception as error:

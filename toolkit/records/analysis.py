@@ -1,0 +1,183 @@
+"""What is asked about scenes, what is answered, the tags drawn from it, and people's word on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from toolkit.records.base import Part, Record, digest, new_id, now
+from toolkit.records.media import Scene
+
+__all__ = [
+    "Analysis",
+    "Answer",
+    "Ask",
+    "AskKind",
+    "Evidence",
+    "Review",
+    "Sentiment",
+    "SentimentLabel",
+    "Tag",
+]
+
+AskKind = Literal["description", "question", "sentiment", "signals", "labels"]
+SentimentLabel = Literal["positive", "neutral", "negative"]
+
+
+class Ask(Part):
+    """One thing asked of an analyzer about a scene.
+
+    ``name`` is what a person calls it (the question's own words); ``prompt`` is all the text
+    that the answer depends on, so that a changed prompt file is a changed ask.
+    """
+
+    kind: AskKind
+    name: str = ""
+    prompt: str = ""
+
+    @property
+    def key(self) -> str:
+        """The ask's identity."""
+        return digest("ask", self.kind, self.name, self.prompt)
+
+
+class Evidence(Part):
+    """What an answer rests on and what it took."""
+
+    frame_times_s: tuple[float, ...] = ()
+    frame_size: tuple[int, int] | None = None
+    model: str = ""
+    revision: str = ""
+    prompt_hash: str = ""
+    dtype: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    finish_reason: str = ""
+    seconds: float = 0.0
+
+
+class Answer(Record):
+    """One analyzer's answer to one ask about one scene.
+
+    ``text`` is what people read, ``value`` the same in its type (a number of a signal, a
+    sentiment's label, label scores); ``confidence`` is a probability, where there is one.
+    """
+
+    scene_id: str
+    video_id: str
+    analyzer: str
+    plugin: str
+    kind: AskKind
+    name: str = ""
+    ask: str
+    text: str = ""
+    value: JsonValue = None
+    confidence: float | None = None
+    evidence: Evidence = Evidence()
+
+    @classmethod
+    def of(cls, scene: Scene, analyzer: str, plugin: str, ask: Ask, **data: Any) -> Answer:
+        """The answer of the analyzer with this fingerprint to this ask about this scene."""
+        return cls(
+            id=digest("answer", scene.id, analyzer, ask.key),
+            scene_id=scene.id,
+            video_id=scene.video_id,
+            analyzer=analyzer,
+            plugin=plugin,
+            kind=ask.kind,
+            name=ask.name,
+            ask=ask.key,
+            **data,
+        )
+
+
+class Sentiment(Part):
+    """How a scene feels, with the probability the analyzer gives it."""
+
+    label: SentimentLabel
+    confidence: float | None = None
+
+
+class Analysis(Part):
+    """All that analyzers said about a scene, put together from its answers.
+
+    This is what taggers read: ``description`` is "" where nobody described the scene.
+    """
+
+    scene_id: str
+    description: str = ""
+    questions: dict[str, str] = {}
+    sentiment: Sentiment | None = None
+    signals: dict[str, JsonValue] = {}
+    labels: dict[str, float] = {}
+    answers: tuple[Answer, ...] = ()
+
+    @classmethod
+    def of(cls, scene_id: str, answers: tuple[Answer, ...]) -> Analysis:
+        """Put a scene's answers together; of two of one kind the later one wins."""
+        data: dict[str, Any] = {"questions": {}, "signals": {}, "labels": {}}
+        for answer in answers:
+            if answer.kind == "description":
+                data["description"] = answer.text
+            elif answer.kind == "question":
+                data["questions"][answer.name] = answer.text
+            elif answer.kind == "sentiment":
+                data["sentiment"] = Sentiment.model_validate(
+                    {"label": answer.value, "confidence": answer.confidence}
+                )
+            elif isinstance(answer.value, dict):
+                data[answer.kind].update(answer.value)
+        return cls(scene_id=scene_id, answers=answers, **data)
+
+    @property
+    def text(self) -> str:
+        """The words of the analysis: the description and every answer, a line each."""
+        return "\n".join([self.description, *self.questions.values()]).strip()
+
+
+class Tag(Record):
+    """A label that holds for a scene (or, with no ``scene_id``, for the whole video).
+
+    A tagger yields ``Tag("sport", score=0.9, why="mentions a ball")``; the pipeline fills in the
+    rest. ``tagger`` is the plugin's name and ``generation`` the fingerprint of the tagger and of
+    the analysis it read.
+    """
+
+    id: str = ""
+    label: str
+    score: float = Field(default=1.0, ge=0.0, le=1.0)
+    why: str = ""
+    scene_id: str | None = None
+    video_id: str = ""
+    tagger: str = ""
+    generation: str = ""
+
+    def __init__(self, label: str, **data: Any) -> None:
+        super().__init__(**{"label": label, **data})
+
+    def placed(self, scene: Scene, tagger: str, generation: str) -> Tag:
+        """This tag, on this scene."""
+        return Tag(
+            self.label,
+            id=digest("tag", scene.id, generation, self.label),
+            score=self.score,
+            why=self.why,
+            scene_id=scene.id,
+            video_id=scene.video_id,
+            tagger=tagger,
+            generation=generation,
+        )
+
+
+class Review(Record):
+    """A person's word on a result; it wins over every later machine result."""
+
+    id: str = Field(default_factory=new_id)
+    target_id: str
+    target: Literal["tag", "description", "answer", "sentiment", "scene"]
+    action: Literal["accept", "reject", "edit", "add"]
+    value: JsonValue = None
+    reviewer: str
+    at: datetime = Field(default_factory=now)

@@ -1,0 +1,102 @@
+"""Runs: what was asked for, how it went, what could not be done, what is done already."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from toolkit.records.base import Part, Record, digest, new_id, now
+from toolkit.records.media import Source
+
+__all__ = ["Completion", "Failure", "Lineage", "Run", "RunSource", "RunStatus"]
+
+RunStatus = Literal["running", "done", "failed", "cancelled", "interrupted"]
+_SILENCE = timedelta(seconds=15)  # a live run is heard of twice a second
+
+
+class Completion(Record):
+    """A note that a stage is done with an item, though it may have left no row there.
+
+    ``key`` is the stage's fingerprint; ``count`` is how many rows it left.
+    """
+
+    item_id: str
+    stage: str
+    key: str
+    count: int = 0
+
+    @classmethod
+    def of(cls, item_id: str, stage: str, key: str, count: int = 0) -> Completion:
+        """The completion of a stage on an item."""
+        name = digest("completion", item_id, stage, key)
+        return cls(id=name, item_id=item_id, stage=stage, key=key, count=count)
+
+
+class Failure(Record):
+    """Something that could not be done, and whether trying again can help."""
+
+    id: str = Field(default_factory=new_id)
+    run_id: str
+    source: str
+    video_id: str | None = None
+    scene_id: str | None = None
+    stage: str
+    error: str
+    message: str
+    hint: str = ""
+    retriable: bool = False
+    attempt: int = 1
+    at: datetime = Field(default_factory=now)
+
+
+class Lineage(Part):
+    """The fingerprints that a run's results carry: with them a store finds exactly its rows."""
+
+    detector: str = ""
+    sampler: str = ""
+    asks: tuple[tuple[str, str], ...] = ()  # (analyzer fingerprint, ask key)
+    generations: tuple[str, ...] = ()  # of tags
+
+
+class Run(Record):
+    """One call of ``analyze``: what was asked for, how it went, what it took."""
+
+    id: str = Field(default_factory=new_id)
+    status: RunStatus = "running"
+    sources: tuple[str, ...] = ()
+    settings: dict[str, JsonValue] = {}
+    lineage: Lineage = Lineage()
+    versions: dict[str, str] = {}
+    host: str = ""
+    pid: int = 0
+    started_at: datetime = Field(default_factory=now)
+    heartbeat_at: datetime = Field(default_factory=now)
+    finished_at: datetime | None = None
+    counts: dict[str, int] = {}
+    seconds: dict[str, float] = {}
+
+    @property
+    def standing(self) -> RunStatus:
+        """Its status; "interrupted" where its process died before it could say so."""
+        silent = now() - self.heartbeat_at > _SILENCE
+        return "interrupted" if self.status == "running" and silent else self.status
+
+
+class RunSource(Record):
+    """One source's way through one run; ``scenes`` and ``reused`` count what was done and kept."""
+
+    run_id: str
+    source_id: str
+    uri: str
+    video_id: str | None = None
+    status: Literal["pending", "done", "failed", "cancelled"] = "pending"
+    scenes: int = 0
+    reused: int = 0
+
+    @classmethod
+    def of(cls, run_id: str, source: Source, **data: Any) -> RunSource:
+        """The source's row in the run."""
+        key = digest("run-source", run_id, source.id)
+        return cls(id=key, run_id=run_id, source_id=source.id, uri=source.uri, **data)
