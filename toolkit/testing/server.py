@@ -11,10 +11,9 @@ Each fault is the first part of a path, and the file's path follows it:
     flaky/N/F        503 with "Retry-After: 0" to the first N requests, then the file
     drop/F           closes the connection after half the file; ranges are served whole
     stall/F          sends half the file and then nothing; ranges are served whole
-    slow/F           16 KiB every 50 ms; ranges are served at full speed
+    slow/F           32 KiB every 50 ms; ranges are served at full speed
     hang/F           takes the request and never answers
     unsized/F        the file without Content-Length, and without ranges
-    ranges/refused/F the whole file whatever range is asked for
     redirect?to=URL  302 to the URL
     loop             302 to itself
 """
@@ -56,10 +55,14 @@ class Request:
 
 @dataclass
 class MediaServer:
-    """A running server. ``requests`` lists what was asked of it, in order."""
+    """A running server. ``requests`` lists what was asked of it, in order.
+
+    Without ``ranges`` it sends the whole file whatever range is asked for.
+    """
 
     folder: Path
     base_url: str = ""
+    ranges: bool = True
     requests: list[Request] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     attempts: Counter[str] = field(default_factory=Counter)
@@ -143,8 +146,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self._empty(302, {"Location": "/loop"})
             case ["hang", *_]:
                 media.closing.wait()
-            case ["ranges", "refused", *rest]:
-                self._file(rest, ranges=False)
             case ["drop" | "stall" | "slow" | "unsized" as fault, *rest]:
                 self._file(rest, fault=fault)
             case _:
@@ -158,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _file(self, parts: list[str], *, fault: str = "", ranges: bool = True) -> None:
+    def _file(self, parts: list[str], *, fault: str = "") -> None:
         path = self.media.folder.joinpath(*parts).resolve()
         if not path.is_relative_to(self.media.folder) or not path.is_file():
             self._empty(404)
@@ -169,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         partial = (
             asked is not None
-            and ranges
+            and self.media.ranges
             and fault != "unsized"
             and self.headers.get("If-Range", etag) == etag
         )
@@ -186,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Last-Modified", email.utils.formatdate(facts.st_mtime, usegmt=True))
         if fault != "unsized":
             self.send_header("Content-Length", str(end - start))
-        if ranges:
+        if self.media.ranges:
             self.send_header("Accept-Ranges", "bytes")
         if partial:
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{facts.st_size}")
@@ -198,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         with path.open("rb") as file, suppress(ConnectionError, TimeoutError):
             file.seek(start)
             if fault == "slow":
-                while (data := file.read(16_384)) and not self.media.closing.wait(0.05):
+                while (data := file.read(32_768)) and not self.media.closing.wait(0.05):
                     self.wfile.write(data)
             elif fault in ("drop", "stall"):
                 self.wfile.write(file.read((end - start) // 2))
