@@ -1,7 +1,7 @@
 """How long `import toolkit` and `toolkit --help` take, beside an interpreter that does nothing.
 
 Prints medians of fresh processes and their ratio to `python -c pass`, taken in turn so that a busy
-machine slows all three alike. The limits are the ratios that people notice as waiting.
+machine slows all of them alike.
 
     python benchmarks/bench_import.py --rounds 15
 """

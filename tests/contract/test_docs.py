@@ -1,4 +1,4 @@
-"""What the documentation says holds: code compiles or runs, links lead somewhere, targets exist.
+"""What the documentation says holds: code compiles or runs, links lead somewhere, commands exist.
 
 Every Python block in the README, CONTRIBUTING and docs/ has to compile. The blocks of a page that
 stand after a line ``<!-- run -->`` are run, in their order and as one script, in an empty folder
@@ -10,13 +10,18 @@ from __future__ import annotations
 import ast
 import random
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from toolkit.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -110,6 +115,18 @@ def test_make_targets_exist(block: Block) -> None:
             words = command.partition("#")[0].split()[1:]
             wanted = {word for word in words if re.fullmatch("[a-z-]+", word)}
             assert wanted <= targets
+
+
+@pytest.mark.parametrize("block", CONSOLE, ids=str)
+def test_commands_and_their_flags_exist(block: Block) -> None:
+    for line in commands(block):
+        words = shlex.split(line.partition("  #")[0])
+        if not words or words.pop(0) != "toolkit":
+            continue
+        command: Any = typer.main.get_command(app)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        command.make_context("toolkit", words).close()  # parses, and runs nothing
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
