@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from toolkit.errors import SourceError
 from toolkit.records import Source
 
-__all__ = ["VIDEO_SUFFIXES", "expand", "stamp"]
+__all__ = ["VIDEO_SUFFIXES", "anchored", "expand", "stamp"]
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
@@ -49,6 +49,14 @@ def expand(given: Iterable[str | os.PathLike[str]]) -> Iterator[Expanded]:
                 yield found
 
 
+def anchored(word: str) -> str:
+    """The word as it may be used from any folder: a relative path becomes an absolute one."""
+    if not word or _LINK.match(word):
+        return word
+    mark = "@" if word.startswith("@") and not Path(word).exists() else ""
+    return f"{mark}{Path(word.removeprefix(mark)).expanduser().absolute()}"
+
+
 def stamp(path: Path) -> str:
     """What tells that a file changed: its size in bytes and modification time in nanoseconds."""
     facts = path.stat()
@@ -57,6 +65,8 @@ def stamp(path: Path) -> str:
 
 def _one(word: str, base: Path, lists: tuple[Path, ...]) -> Iterator[Expanded]:
     try:
+        if not word:
+            raise SourceError("An empty word names no source.")
         if _LINK.match(word):
             yield Source.of(_normalised(word), "link")
         elif word.startswith("@") and not (base / word).exists():

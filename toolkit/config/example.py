@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
@@ -33,19 +33,23 @@ def example(models: OptionModels) -> str:
     for name, info in Settings.model_fields.items():
         if not (isinstance(info.annotation, type) and issubclass(info.annotation, Section)):
             continue
-        lines += _section(name, info.annotation, info.annotation.__doc__ or "")
-        for plugin, model in sorted(models.get(name, {}).items()):
+        plugins = sorted(models.get(name, {}).items())
+        lines += _section(name, info.annotation, [plugin for plugin, _ in plugins])
+        for plugin, model in plugins:
             if model.model_fields:
-                lines += _section(f"{name}.{plugin}", model, model.__doc__ or "")
+                lines += _section(f"{name}.{plugin}", model)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _section(name: str, model: type[BaseModel], doc: str) -> Iterator[str]:
+def _section(name: str, model: type[BaseModel], plugins: Sequence[str] = ()) -> Iterator[str]:
     yield f"[{name}]"
-    yield from _comment(doc.strip().split("\n\n")[0])
+    yield from _comment((model.__doc__ or "").strip().split("\n\n")[0])
     for key, info in model.model_fields.items():
         yield ""
-        yield from _comment(info.description or "")
+        literal = get_origin(info.annotation) is Literal
+        allowed = plugins if key == "plugin" else get_args(info.annotation) if literal else ()
+        known = f" One of: {', '.join(map(str, allowed))}." if allowed else ""
+        yield from _comment(f"{info.description or ''}{known}")
         default = info.get_default(call_default_factory=True)
         value = "" if default is PydanticUndefined else _text(default)
         yield f"# {key} = {value}".rstrip()

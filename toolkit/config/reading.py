@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from toolkit.config.secrets import redact, remember, remember_all
 from toolkit.config.settings import STAGES, Section, Settings
@@ -31,10 +31,10 @@ _KEY = re.compile(r"^(?P<name>[^\s#;=:\[][^=:]*?)\s*[=:]")
 
 @dataclass(frozen=True)
 class Origin:
-    """A value as it was given, and where."""
+    """A value as it was given, and where. The value may be a secret, so a repr leaves it out."""
 
-    value: Any
-    where: str
+    value: Any = field(repr=False)
+    where: str = ""
 
 
 @dataclass
@@ -65,7 +65,8 @@ def read(
     Args:
         file: The config file. None: ``$TOOLKIT_CONFIG``, else ``config.ini`` in this folder if
             there is one, else none.
-        arguments: Section -> key -> value; a plugin's section is ``"analysis.qwen2vl"``.
+        arguments: Section -> key -> value; a plugin's options lie in its stage's section:
+            ``{"analysis": {"plugin": "qwen2vl", "qwen2vl": {"device": "cpu"}}}``.
         environ: The environment, ``os.environ`` if None.
 
     Raises:
@@ -82,7 +83,11 @@ def read(
             raw.put(section.replace("__", "."), key, value, f"environment variable {name}")
     for section, values in (arguments or {}).items():
         for key, value in values.items():
-            raw.put(section, key, value, "argument")
+            if isinstance(value, Mapping):  # a plugin's own section: analysis={"qwen2vl": {...}}
+                for name, option in value.items():
+                    raw.put(f"{section}.{key}", name, option, "argument")
+            else:
+                raw.put(section, key, value, "argument")
     return raw
 
 
@@ -103,10 +108,13 @@ def _read_file(raw: RawConfig, path: Path, environ: Mapping[str, str]) -> None:
         default_section="\0", empty_lines_in_values=False, comment_prefixes=("#", ";")
     )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         parser.read_string(text, source=str(path))
-    except (configparser.Error, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"{path} cannot be read: {redact(str(error))}", path=path) from error
+    except configparser.Error as error:
+        # configparser quotes the line, and in the line may be a secret.
+        raise ConfigError(_mistake(path.name, error), path=path) from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", path=path) from error
     lines = _lines(text)
     for section in parser.sections():
         raw.values.setdefault(section, {})
@@ -120,12 +128,29 @@ def _read_file(raw: RawConfig, path: Path, environ: Mapping[str, str]) -> None:
                         f"{where}: the environment has no variable {name}.",
                         hint=f"Set it with: export {name}=...",
                     )
-                remember(environ[name])
+                if not _is_place(environ[name]):
+                    remember(environ[name])
                 return environ[name]
 
             raw.put(section, key, _VARIABLE.sub(expand, value), where)
         if not parser.items(section):
             raw.values[section][""] = Origin("", f"{path.name}:{lines.get((section, ''), 0)}")
+
+
+def _mistake(name: str, error: configparser.Error) -> str:
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"{name}:{error.lineno}: there is a second section [{error.section}]."
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"{name}:{error.lineno}: [{error.section}] has '{error.option}' twice."
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"{name}:{error.lineno}: a [section] must come first."
+    lines = [number for number, _ in getattr(error, "errors", [])]
+    return f"{name}:{lines[0] if lines else 0}: this is neither [section] nor key = value."
+
+
+def _is_place(value: str) -> bool:
+    """Whether this is a path that exists, like ``${HOME}``: no secret, and part of other paths."""
+    return os.path.isabs(value) and os.path.exists(value)  # noqa: PTH110, PTH117 - never raises
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
@@ -222,15 +247,29 @@ def _plugin_options(
 
 
 def _build(model: type[BaseModel], values: Mapping[str, Origin], name: str) -> Any:
+    given = {key: origin.value for key, origin in values.items()}
+    for key, value in given.items():
+        kinds = _kinds(model, key)
+        if SecretStr in kinds and isinstance(value, str):
+            remember(value)  # before it is checked, for a check may quote it
+        if type(None) in kinds and value == "":
+            given[key] = None
     try:
-        section = model.model_validate({key: origin.value for key, origin in values.items()})
+        section = model.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = str(first["loc"][0]) if first["loc"] else ""
         where = values[key].where if key in values else name
+        reason = first["msg"].removeprefix("Value error, ").rstrip(".")
         # The value itself may be a secret, so the message says what would fit instead.
         raise ConfigError(
-            f"{where}: [{name}] {key}: {redact(first['msg'])}.", section=name, key=key
+            f"{where}: [{name}] {key + ': ' if key else ''}{redact(reason)}.", section=name, key=key
         ) from None
     remember_all(section)
     return section
+
+
+def _kinds(model: type[BaseModel], key: str) -> tuple[Any, ...]:
+    """The types that a field may have."""
+    annotation = model.model_fields[key].annotation
+    return get_args(annotation) or (annotation,)

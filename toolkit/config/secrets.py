@@ -7,12 +7,14 @@ through :func:`redact`.
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, JsonValue, SecretStr
 
-__all__ = ["MASK", "redact", "redact_json", "remember", "remember_all"]
+__all__ = ["MASK", "Discreet", "redact", "redact_json", "remember", "remember_all"]
 
 MASK = "***"
 _SHORTEST = 4  # a shorter "secret" (1, yes, cpu) would blank out half of every text
@@ -22,10 +24,12 @@ J = TypeVar("J", bound=JsonValue)
 
 
 def remember(secret: str) -> None:
-    """Never show this value again."""
-    if len(secret) >= _SHORTEST:
-        with _lock:
-            _secrets.add(secret)
+    """Never show this value again, nor as it looks in a repr, in JSON or in a link."""
+    if len(secret) < _SHORTEST:
+        return
+    forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
+    with _lock:
+        _secrets.update(forms)
 
 
 def remember_all(model: BaseModel) -> None:
@@ -53,3 +57,10 @@ def redact_json(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {key: redact_json(item) for key, item in value.items()}
     return value
+
+
+class Discreet(BaseModel):
+    """A model whose repr shows no secret."""
+
+    def __repr_str__(self, join_str: str) -> str:
+        return redact(super().__repr_str__(join_str))  # type: ignore[misc]

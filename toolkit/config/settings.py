@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
-from toolkit.config.secrets import redact, redact_json
+from toolkit.config.secrets import Discreet, redact_json
 
 __all__ = ["STAGES", "Lines", "Section", "Settings", "Words"]
 
@@ -41,14 +40,10 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class Section(BaseModel):
+class Section(Discreet):
     """A section of the config file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        for key, value in super().__repr_args__():
-            yield key, redact(value) if isinstance(value, str) else value
 
 
 class Paths(Section):
@@ -191,7 +186,7 @@ class Settings(Section):
     privacy: Privacy = Privacy()
     logging: Logging = Logging()
     base: Path = Field(default_factory=Path.cwd)
-    options: dict[str, dict[str, BaseModel]] = {}
+    options: dict[str, dict[str, BaseModel]] = Field(default_factory=dict)
 
     @property
     def workspace(self) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from toolkit.config import Settings
+from toolkit.config import RawConfig, Settings
 from toolkit.config.secrets import MASK
 from toolkit.errors import ConfigError
 from toolkit.execution.display import follow
@@ -21,7 +21,7 @@ from toolkit.hooks.manager import PluginManager, configure
 from toolkit.insight import frames
 from toolkit.pipeline import Pipeline
 from toolkit.records import Run
-from toolkit.sources import expand
+from toolkit.sources import anchored, expand
 from toolkit.stages.store import Store
 
 __all__ = ["analyze", "attach", "open_store", "resume", "runs", "search", "submit"]
@@ -84,21 +84,27 @@ def submit(
         arguments.setdefault("analysis", {})["plugin"] = names
     if workspace is not None:
         arguments.setdefault("paths", {})["workspace"] = Path(workspace).absolute()
-    settings, plugins, _ = configure(config, arguments)
-    if questions := (ask,) if isinstance(ask, str) else tuple(ask):
-        analysis = settings.analysis
-        merged = tuple(dict.fromkeys([*analysis.questions, *questions]))
-        settings = settings.model_copy(
-            update={"analysis": analysis.model_copy(update={"questions": merged})}
-        )
+    settings, plugins, raw = configure(config, arguments)
+    settings = asking(settings, (ask,) if isinstance(ask, str) else ask)
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    return start(given, settings, plugins)
+    return start(given, settings, plugins, raw.file)
+
+
+def asking(settings: Settings, questions: Iterable[str]) -> Settings:
+    """The settings with more questions, besides those that they have."""
+    analysis = settings.analysis
+    merged = tuple(dict.fromkeys([*analysis.questions, *questions]))
+    update = {"analysis": analysis.model_copy(update={"questions": merged})}
+    return settings.model_copy(update=update)
 
 
 def start(
-    given: Iterable[str | os.PathLike[str]], settings: Settings, plugins: PluginManager
+    given: Iterable[str | os.PathLike[str]],
+    settings: Settings,
+    plugins: PluginManager,
+    file: Path | None = None,
 ) -> RunHandle:
-    """Start a run with settings that are already made."""
+    """Start a run with settings that are already made, from this config file."""
     if settings.execution.engine != "local":
         raise ConfigError(
             f"The engine '{settings.execution.engine}' is not part of this version.",
@@ -108,15 +114,15 @@ def start(
     pipeline = Pipeline(settings, plugins)
     try:
         row = Run(
-            sources=tuple(words),
-            settings=dict(settings.shown()),
+            sources=tuple(map(anchored, words)),
+            settings={"base": str(settings.base), **settings.shown()},
             lineage=pipeline.crew.lineage,
             versions=_versions(),
             host=socket.gethostname(),
             pid=os.getpid(),
         )
         engine = LocalEngine(pipeline, row, list(expand(words)))
-        store, again = open_store(settings, plugins), _again(settings.base)
+        store, again = open_store(settings, plugins), _again(settings.workspace, file)
         handle = RunHandle(store, row.id, engine=engine, again=again)
         engine.start()
     except BaseException:
@@ -149,11 +155,12 @@ def attach(
     with _live_lock:
         if run_id in _live:
             return _live[run_id]
-    settings, plugins = _settings(config, workspace)
+    settings, plugins, raw = _settings(config, workspace)
     store = open_store(settings, plugins)
     matches = [row.id for row in store.find(Run) if row.id.startswith(run_id)]
     full = matches[0] if len(matches) == 1 else run_id
-    handle = _live.get(full) or RunHandle(store, full, again=_again(settings.base))
+    again = _again(settings.workspace, raw.file)
+    handle = _live.get(full) or RunHandle(store, full, again=again)
     handle.row  # noqa: B018 - raises where there is none
     return handle
 
@@ -164,7 +171,7 @@ def runs(
     workspace: str | os.PathLike[str] | None = None,
 ) -> Any:
     """All runs of the workspace as a Polars frame, the latest first."""
-    settings, plugins = _settings(config, workspace)
+    settings, plugins, _ = _settings(config, workspace)
     with open_store(settings, plugins) as store:
         return frames.runs(store)
 
@@ -179,32 +186,39 @@ def search(
     """Scenes that speak of these words, best first, as a Polars frame."""
     from toolkit.insight import search as find
 
-    settings, plugins = _settings(config, workspace)
+    settings, plugins, _ = _settings(config, workspace)
     with open_store(settings, plugins) as store:
         return find.search(store, words, limit=limit)
 
 
 def _settings(
     config: str | os.PathLike[str] | None, workspace: str | os.PathLike[str] | None
-) -> tuple[Settings, PluginManager]:
+) -> tuple[Settings, PluginManager, RawConfig]:
     arguments = {"paths": {"workspace": Path(workspace).absolute()}} if workspace else {}
-    settings, plugins, _ = configure(config, arguments)
-    return settings, plugins
+    return configure(config, arguments)
 
 
-def resume(row: Run, base: Path) -> RunHandle:
-    """Start a run's work again with its own settings; secrets come from the config anew."""
+def resume(row: Run, workspace: Path, file: Path | None = None) -> RunHandle:
+    """Start a run's work again with its own settings; secrets come from the config anew.
+
+    Args:
+        row: The run.
+        workspace: Where the run was found: it goes on there.
+        file: The config file that has the secrets.
+    """
     values: dict[str, dict[str, Any]] = {}
     for section, keys in row.settings.items():
         if isinstance(keys, dict):
             values[section] = {k: v for k, v in keys.items() if not _masked(v)}
     values.pop("plugins", None)
-    settings, plugins, _ = configure(None, values)
-    return start(row.sources, settings.model_copy(update={"base": base}), plugins)
+    values.setdefault("paths", {})["workspace"] = workspace
+    settings, plugins, raw = configure(file, values)
+    base = Path(str(row.settings.get("base", settings.base)))
+    return start(row.sources, settings.model_copy(update={"base": base}), plugins, raw.file)
 
 
-def _again(base: Path) -> Any:
-    return lambda row: resume(row, base)
+def _again(workspace: Path, file: Path | None) -> Any:
+    return lambda row: resume(row, workspace, file)
 
 
 def _masked(value: object) -> bool:

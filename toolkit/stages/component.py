@@ -9,14 +9,15 @@ from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import ConfigDict, JsonValue
 
+from toolkit.config.secrets import Discreet
 from toolkit.errors import CancelledError
 
 __all__ = ["Cancel", "Component", "Options", "code_hash"]
 
 
-class Options(BaseModel):
+class Options(Discreet):
     """Base of a plugin's options: the config section, flags, forms and docs are made from it.
 
     Every field needs a default and a ``Field(description=...)``. ``neutral`` names the options

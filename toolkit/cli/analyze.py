@@ -1,0 +1,144 @@
+"""Runs: start one, resume one, cancel one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.cli.setup import FAILED, INTERRUPTED, Json, Setup, command, complain
+
+if TYPE_CHECKING:
+    from toolkit.config import Settings
+    from toolkit.execution.run import RunHandle
+    from toolkit.hooks.manager import PluginManager
+
+__all__ = ["add_to"]
+
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, as much of it as is clear, or 'last'.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only what went wrong.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    command(
+        app,
+        "analyze",
+        example='toolkit analyze talks/*.mp4 --ask "How many people?"\n'
+        "toolkit analyze https://example.org/clip.mp4 --analyzer signals --json",
+    )(analyze)
+    command(app, "resume", example="toolkit resume last")(resume)
+    command(app, "cancel", example="toolkit cancel last")(cancel)
+
+
+def analyze(
+    setup: Setup,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCES...",
+            help="Files, folders, patterns, links, and @list.txt for a file that lists them.",
+        ),
+    ],
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(metavar="QUESTION", help="Asked about every scene; may be repeated."),
+    ] = None,
+    analyzer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Instead of those of the config; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find, describe and tag the scenes of videos. What is done already is not done again.
+
+    Exit codes: 0 all done, 1 some sources failed, 2 wrong usage or settings, 130 Ctrl-C.
+    """
+    from toolkit.execution import api
+
+    if analyzer:
+        setup.put("analysis", "plugin", tuple(analyzer))
+    settings, plugins = setup.load()
+    handle = api.start(sources, api.asking(settings, ask or ()), plugins, setup.file)
+    _watch(setup, handle, settings, plugins, as_json=as_json, quiet=quiet)
+
+
+def resume(
+    setup: Setup,
+    run: RunName,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Do a run's work again, with its own settings; what is done already is not done again."""
+    from toolkit.cli.results import find_run
+    from toolkit.execution import api
+
+    with setup.store() as store:
+        row = find_run(store, run)
+    settings, plugins = setup.load()
+    handle = api.resume(row, settings.workspace, setup.file)
+    _watch(setup, handle, settings, plugins, as_json=as_json, quiet=quiet)
+
+
+def cancel(setup: Setup, run: RunName) -> None:
+    """Stop a run, whichever process it is in. What is done stays done."""
+    from toolkit.cli.results import find_run
+    from toolkit.pipeline import cancel_request
+
+    with setup.store() as store:
+        row = find_run(store, run)
+        if row.standing == "running":
+            store.save([cancel_request(row.id)])
+            typer.echo(f"The run {row.id} was asked to stop.")
+        else:
+            typer.echo(f"The run {row.id} is over: {row.standing}.")
+
+
+def _watch(
+    setup: Setup,
+    handle: RunHandle,
+    settings: Settings,
+    plugins: PluginManager,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Show a run until its end, then what it found."""
+    from toolkit.cli.report import report
+    from toolkit.execution.api import open_store
+    from toolkit.execution.display import follow
+
+    interrupted = False
+    if sys.stderr.isatty() and not (setup.raw and "level" in setup.raw.values.get("logging", {})):
+        # The bars count the failures and a table tells them: no need to log them as well.
+        logging.getLogger("toolkit.execution").setLevel(logging.ERROR)
+    try:
+        follow(handle, show=not quiet)
+    except (KeyboardInterrupt, TimeoutError):
+        interrupted = True
+    with open_store(settings, plugins) as store:
+        failed = report(setup, store, handle.row, settings, as_json=as_json, quiet=quiet)
+    if interrupted:
+        complain("Stopped. What is done is kept; the same command goes on from there.")
+        _leave(INTERRUPTED)
+    if failed or handle.row.status != "done":
+        raise typer.Exit(FAILED)
+
+
+def _leave(code: int) -> None:
+    """End the process, and do not wait for threads that a cancelled run has left behind."""
+    main: Sequence[threading.Thread] = (threading.main_thread(),)
+    if any(thread not in main for thread in threading.enumerate()):
+        # A thread inside a library's C code makes the interpreter's own way out hang or crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise typer.Exit(code)

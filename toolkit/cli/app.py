@@ -1,0 +1,51 @@
+"""The commands put together."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from toolkit.cli import analyze, config, doctor, files, plugins, results
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="toolkit",
+    help="Turns videos into searchable knowledge: scenes, descriptions, answers, sentiment, tags.",
+    epilog='First steps: toolkit analyze talks/*.mp4, then toolkit search "red car".',
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: it opens faster, and [section] stays what it is
+    pretty_exceptions_enable=False,  # their tracebacks would not be redacted
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+for group in (analyze, files, results, plugins, config, doctor):
+    group.add_to(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        import toolkit
+
+        typer.echo(toolkit.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A file name or a title may hold what the terminal's encoding does not have.
+            stream.reconfigure(errors="backslashreplace")
+    app()

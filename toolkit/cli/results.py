@@ -1,0 +1,217 @@
+"""Results: a run's or a video's scenes, search, the list of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolkit.cli.output import clock, plain, print_json, table
+from toolkit.cli.setup import Json, Setup, command
+from toolkit.errors import StoreError
+
+if TYPE_CHECKING:
+    from toolkit.records import Run
+    from toolkit.stages.store import Store
+
+__all__ = ["add_to", "find_run"]
+
+_CLEAR = 4  # an id is not shortened further: fewer characters are more likely a typing error
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    command(
+        app,
+        "show",
+        example="toolkit show last --evidence\ntoolkit show talks/intro.mp4 --json",
+    )(show)
+    command(app, "search", example="toolkit search red car at night\ntoolkit search '\"red car\"'")(
+        search
+    )
+    command(app, "runs", example="toolkit runs --json")(runs)
+
+
+def show(
+    setup: Setup,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|VIDEO",
+            help="A run (its id, the start of it, or 'last') or a video (its id, the start of "
+            "it, its path or link).",
+        ),
+    ],
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also every answer with what it rests on.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the scenes of a run, or those of a video from the latest run that had it."""
+    from toolkit.cli.found import failures, found
+    from toolkit.cli.report import show_failures, show_video
+
+    with setup.store() as store:
+        run, video_id = _find(store, name)
+        videos = found(store, run, video_id)
+        failed = [] if video_id else failures(store, run)
+        if as_json:
+            print_json(
+                {
+                    "run": run.id,
+                    "status": run.standing,
+                    "videos": [video.data(evidence=evidence) for video in videos],
+                    "failures": [*failed],
+                }
+            )
+            return
+        typer.echo(f"Run {run.id}: {run.standing}, {run.started_at:%Y-%m-%d %H:%M} UTC\n")
+        for video in videos:
+            show_video(video)
+            if evidence:
+                _show_evidence(store, run, video.video.id)
+        if failed:
+            show_failures(failed)
+
+
+def _show_evidence(store: Store, run: Run, video_id: str) -> None:
+    from toolkit.cli.found import found
+
+    rows = [
+        [
+            one.scene.index,
+            f"{answer.kind} {answer.name}".strip(),
+            answer.text,
+            None if answer.confidence is None else f"{answer.confidence:.2f}",
+            " ".join(filter(None, (answer.plugin, answer.evidence.model))),
+            ", ".join(clock(time_s) for time_s in answer.evidence.frame_times_s),
+        ]
+        for video in found(store, run, video_id)
+        for one in video.scenes
+        for answer in one.analysis.answers
+    ]
+    rows += [
+        [one.scene.index, f"tag {tag.label}", tag.why, f"{tag.score:.2f}", tag.tagger, None]
+        for video in found(store, run, video_id)
+        for one in video.scenes
+        for tag in one.tags
+    ]
+    rows.sort(key=lambda row: int(str(row[0])))
+    head = ["#", "what", "answer", "sure", "by", "looked at"]
+    table(head, rows, right=(0, 3), wide=(2, 5))
+
+
+def search(
+    setup: Setup,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="WORDS...", help='All must be there; "in quotes" as a phrase.'),
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most scenes.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Search what was said about the scenes of all runs."""
+    from toolkit.insight.search import search as find
+
+    text = " ".join(words)
+    with setup.store() as store:
+        hits = find(store, text, limit).to_dicts()
+    if as_json:
+        print_json({"words": text, "hits": hits})
+    elif hits:
+        table(
+            ["video", "#", "from", "to", "said"],
+            [
+                [h["title"], h["index"], clock(h["start_s"]), clock(h["end_s"]), h["snippet"]]
+                for h in hits
+            ],
+            right=(1, 2, 3),
+            wide=(4,),
+        )
+    else:
+        typer.echo(f"No scene has: {plain(text)}")
+
+
+def runs(setup: Setup, as_json: Json = False) -> None:
+    """List the runs, the latest first."""
+    from toolkit.records import Run
+
+    with setup.store() as store:
+        rows = sorted(store.find(Run), key=lambda run: run.started_at, reverse=True)
+    if as_json:
+        print_json({"runs": [_run_data(row) for row in rows]})
+        return
+    table(
+        ["run", "started", "status", "videos", "scenes", "failed", "sources"],
+        [
+            [
+                row.id,
+                f"{row.started_at:%m-%d %H:%M}Z",
+                row.standing,
+                row.counts.get("scan_done", 0),
+                row.counts.get("tag_done", 0),
+                row.counts.get("failures", 0),
+                _shortened(row.sources),
+            ]
+            for row in rows
+        ],
+        right=(3, 4, 5),
+        wide=(6,),
+        whole=(0, 1, 2),
+    )
+
+
+def _run_data(row: Run) -> dict[str, Any]:
+    data = row.model_dump(mode="json", exclude={"settings", "lineage", "status", "heartbeat_at"})
+    return {"id": data.pop("id"), "status": row.standing, **data}
+
+
+def _shortened(sources: tuple[str, ...]) -> str:
+    names = [Path(source).name or source for source in sources[:3]]
+    more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+    return ", ".join(names) + more
+
+
+def find_run(store: Store, name: str) -> Run:
+    """The run that a person means by its id, the start of it, or ``last``.
+
+    Raises:
+        StoreError: There is none, or several.
+    """
+    from toolkit.records import Run
+
+    rows = sorted(store.find(Run), key=lambda run: run.started_at)
+    if name == "last" and rows:
+        return rows[-1]
+    fits = [run for run in rows if run.id == name]
+    fits = fits or [run for run in rows if len(name) >= _CLEAR and run.id.startswith(name)]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        ids = ", ".join(run.id for run in fits[:5])
+        raise StoreError(f"{len(fits)} runs begin with '{name}'.", hint=f"Among them: {ids}.")
+    raise StoreError(
+        f"There is no run '{name}'." if rows else "There is no run yet.",
+        hint="See: toolkit runs" if rows else "Make one with: toolkit analyze",
+    )
+
+
+def _find(store: Store, name: str) -> tuple[Run, str | None]:
+    """The run that is meant; or the latest run with the video that is meant, and the video."""
+    from toolkit.records import Run, RunSource, Source, Video
+    from toolkit.sources import expand
+
+    try:
+        return find_run(store, name), None
+    except StoreError as error:
+        sources = [one.id for one in expand([name]) if isinstance(one, Source)]
+        videos = {one.video_id for one in store.find(Source, id=sources) if one.video_id}
+        if not videos and len(name) >= _CLEAR:
+            videos = {one.id for one in store.find(Video) if one.id.startswith(name)}
+        ways = store.find(RunSource, video_id=[id_ for id_ in videos if id_])
+        if not ways or len(videos) > 1:
+            reason = "There are several videos" if len(videos) > 1 else "There is no run or video"
+            raise StoreError(f"{reason} '{name}'.", hint=error.hint) from None
+    newest = max(store.find(Run, id=[way.run_id for way in ways]), key=lambda r: r.started_at)
+    return newest, next(way.video_id for way in ways if way.run_id == newest.id)

@@ -1,0 +1,98 @@
+"""The log of a program: to stderr or a file, as text or JSON lines, and never with a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from toolkit.config import redact
+from toolkit.config.settings import Logging
+from toolkit.errors import ConfigError
+
+__all__ = ["JsonFormatter", "Secretless", "set_up"]
+
+_OURS = "toolkit"  # what our loggers' names start with, those of the first plugins included
+
+
+class Secretless(logging.Filter):
+    """Takes every secret out of a record: message, arguments, traceback and stack."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record in place, and let it pass."""
+        record.msg, record.args = redact(record.getMessage()), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        record.exc_text = redact(record.exc_text) if record.exc_text else None
+        record.stack_info = redact(record.stack_info) if record.stack_info else None
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as a line of JSON: time (UTC), level, logger, message, thread, and the error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever is in the message."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "thread": record.threadName,
+        }
+        if record.exc_text:
+            line["error"] = record.exc_text
+        return json.dumps(line)
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever ``sys.stderr`` is at the moment: above the bars, while there are some."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+def set_up(options: Logging, base: Path) -> None:
+    """Log as the settings say, also when called again.
+
+    Other libraries are heard only when they warn, whatever the level.
+
+    Args:
+        options: The settings.
+        base: Folder that a relative ``file`` starts from.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    handler: logging.Handler = _Stderr()
+    if options.file:
+        path = base / Path(options.file).expanduser()
+        try:
+            handler = logging.FileHandler(path, encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"The log file {path} cannot be written: {error.strerror}.",
+                hint="Change [logging] file, or make its folder.",
+            ) from error
+    handler.setFormatter(
+        JsonFormatter()
+        if options.format == "json"
+        else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    handler.addFilter(lambda r: r.name.startswith(_OURS) or r.levelno >= logging.WARNING)
+    handler.addFilter(Secretless())
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if handler.name == _OURS]:
+        root.removeHandler(old)
+        old.close()
+    handler.name = _OURS
+    root.addHandler(handler)
+    root.setLevel(options.level.upper())
+    logging.captureWarnings(capture=True)
