@@ -283,6 +283,9 @@ def _info(said: dict[str, Any]) -> dict[str, JsonValue]:
     info: dict[str, JsonValue] = {
         ours: said[theirs] for theirs, ours in _INFO.items() if said.get(theirs) not in (None, "")
     }
+    day = str(info.get("upload_date", ""))
+    if len(day) == len("20260131"):
+        info["upload_date"] = f"{day[:4]}-{day[4:6]}-{day[6:]}"
     chapters = said.get("chapters")
     if chapters:
         info["chapters"] = [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class TestYtdlp(DownloaderSuite):
         assert got.path.read_bytes() == (web.folder / "clip.mp4").read_bytes()
         assert "Moving shapes" in str(got.info["title"])
         assert got.info["webpage_url"] == web.url("watch.html")
+        assert date.fromisoformat(str(got.info["upload_date"])).year > 2000
         assert json.loads(json.dumps(got.info)) == got.info
 
     def test_picture_and_sound_are_joined(self, web: MediaServer, folder: Path) -> None:
