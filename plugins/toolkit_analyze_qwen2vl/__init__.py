@@ -1,0 +1,108 @@
+"""Analyzer plugin: Qwen2-VL through transformers, on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from toolkit.errors import MissingExtraError
+from toolkit.hooks.specs import AnalyzerPlugin, Context, hookimpl
+from toolkit.stages.component import Options
+
+if TYPE_CHECKING:
+    from toolkit_analyze_qwen2vl.analyzer import Qwen2VLAnalyzer
+
+__all__ = ["Qwen2VLOptions", "make", "toolkit_analyzers"]
+
+NAME = EXTRA = "qwen2vl"
+REQUIRES = ("torch", "torchvision", "transformers")
+
+
+class Qwen2VLOptions(Options):
+    """Qwen2-VL or Qwen2.5-VL, run on this machine through transformers."""
+
+    # Where the model lies says nothing about the answers: what is in it does, see
+    # Qwen2VLAnalyzer.identity, which also covers the revision and the prompts.
+    neutral: ClassVar[frozenset[str]] = frozenset(
+        {"model", "revision", "prompts", "device", "batch_size", "local_files_only"}
+    )
+
+    model: str = Field(
+        "Qwen/Qwen2-VL-2B-Instruct",
+        min_length=1,
+        description="A model of the Qwen2-VL or Qwen2.5-VL family: a hub id or a local folder.",
+    )
+    revision: str = Field(
+        "",
+        description="Commit, tag or branch of a hub id; empty: the pinned commit of the default "
+        "model, main of any other.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto (a GPU if there is one), cpu, cuda, cuda:N or mps.",
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number format; auto is bfloat16 on CUDA and float32 elsewhere."
+    )
+    batch_size: int = Field(
+        4, ge=1, le=256, description="Scenes at once; halved by itself when memory runs out."
+    )
+    max_description_tokens: int = Field(
+        128, ge=1, le=4096, description="A description is cut after this many tokens."
+    )
+    max_answer_tokens: int = Field(
+        64, ge=1, le=4096, description="The answer to a question is cut after this many tokens."
+    )
+    prompts: str = Field(
+        "",
+        description="A folder whose system.md, frames.md, describe.md or sentiment.md replace the "
+        "packaged ones.",
+    )
+    min_pixels: int = Field(
+        0, ge=0, description="Least pixels of a frame, smaller ones are enlarged; 0: the model's."
+    )
+    max_pixels: int = Field(
+        0, ge=0, description="Most pixels of a frame, larger ones are reduced; 0: the model's."
+    )
+    local_files_only: bool = Field(
+        False, description="Never ask the hub: the model must be here already."
+    )
+
+    @model_validator(mode="after")
+    def _pixels_in_order(self) -> Self:
+        if 0 < self.max_pixels < self.min_pixels:
+            raise ValueError("max_pixels must not be less than min_pixels")
+        return self
+
+
+def make(options: Qwen2VLOptions, context: Context) -> Qwen2VLAnalyzer:
+    """The analyzer; the model is loaded by its first look.
+
+    Raises:
+        MissingExtraError: torch, torchvision or transformers is not installed.
+        ConfigError: The folder of prompts cannot be used.
+    """
+    for module in REQUIRES:  # found, not imported, which would take seconds
+        if importlib.util.find_spec(module) is None:
+            missing = ModuleNotFoundError(f"No module named '{module}'", name=module)
+            raise MissingExtraError(NAME, EXTRA, cause=missing) from missing
+    from toolkit_analyze_qwen2vl.analyzer import Qwen2VLAnalyzer
+
+    return Qwen2VLAnalyzer(options, context.base)
+
+
+@hookimpl
+def toolkit_analyzers() -> Iterable[AnalyzerPlugin]:
+    """Bring the analyzer ``qwen2vl``."""
+    yield AnalyzerPlugin(
+        name=NAME,
+        options=Qwen2VLOptions,
+        factory=make,
+        summary="descriptions, answers and sentiment from Qwen2-VL, on this machine",
+        extra=EXTRA,
+        requires=REQUIRES,
+    )

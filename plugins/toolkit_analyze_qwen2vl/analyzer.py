@@ -1,0 +1,220 @@
+"""The analyzer: asks into prompts, batches that fit into memory, answers with their evidence."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from toolkit.errors import AnalysisError, CancelledError, ToolkitError
+from toolkit.records import Answer, Ask, AskKind, Evidence, digest
+from toolkit.stages.analysis import Analyzer, Look, Reply
+from toolkit.stages.component import Cancel
+from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
+from toolkit_analyze_qwen2vl.loading import load
+from toolkit_analyze_qwen2vl.model import MARK, Generated, VisionModel, is_out_of_memory
+from toolkit_analyze_qwen2vl.prompts import Prompts
+from toolkit_analyze_qwen2vl.weights import Weights, check
+
+__all__ = ["SENTIMENTS", "Qwen2VLAnalyzer"]
+
+log = logging.getLogger(__name__)
+
+SENTIMENTS = ("positive", "neutral", "negative")
+
+
+class Qwen2VLAnalyzer(Analyzer):
+    """Describes scenes, answers questions and judges sentiment, all from one look at the frames."""
+
+    kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment"})
+
+    def __init__(self, options: Qwen2VLOptions, base: Path) -> None:
+        self.batch_size = options.batch_size
+        self._options = options
+        self._prompts = Prompts.read(
+            base / Path(options.prompts).expanduser() if options.prompts else None
+        )
+        self._weights = Weights.of(options.model, options.revision, base)
+        self._identity = ""
+        self._model: VisionModel | None = None
+        self._revision = ""
+        self._lock = threading.Lock()
+        self._fits = options.batch_size
+
+    def identity(self) -> dict[str, JsonValue]:
+        # Read once: files that change under a run must not change its keys halfway.
+        self._identity = self._identity or self._weights.identity()
+        return {"model": self._identity, "prompts": self._prompts.shared_hash}
+
+    def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
+        return [self._prompts.ask(kind, name) for kind, name in wanted]
+
+    def close(self) -> None:
+        with self._lock:
+            self._model = None
+
+    def analyze(
+        self, looks: Sequence[Look], fingerprint: str, cancel: Cancel
+    ) -> Iterator[Sequence[Reply]]:
+        cancel.check()
+        model = self._load()
+        done = 0
+        while done < len(looks):
+            batch = looks[done : done + self._fits]
+            seen = [look for look in batch if look.asks and len(look.frames)]
+            replies = iter(self._replies(model, seen, fingerprint, cancel))
+            for look in batch:
+                if not look.asks:
+                    yield []
+                elif not len(look.frames):
+                    yield _failed(look, AnalysisError("The scene has no frames to look at."))
+                else:
+                    yield next(replies)
+            done += len(batch)
+
+    def _load(self) -> VisionModel:
+        with self._lock:
+            if self._model is None:
+                options = self._options
+                folder, revision = self._weights.fetch(local_files_only=options.local_files_only)
+                check(folder, options.model)
+                self._model = load(
+                    folder,
+                    options.model,
+                    device=options.device,
+                    dtype=options.dtype,
+                    min_pixels=options.min_pixels,
+                    max_pixels=options.max_pixels,
+                )
+                self._revision = revision
+            return self._model
+
+    def _replies(
+        self, model: VisionModel, looks: Sequence[Look], fingerprint: str, cancel: Cancel
+    ) -> list[list[Reply]]:
+        """Replies to a batch; one that fails is halved, down to the scene that is to blame."""
+        if not looks:
+            return []
+        half = len(looks) // 2
+        try:
+            return self._look(model, looks, fingerprint, cancel)
+        except CancelledError:
+            raise
+        except Exception as error:  # whatever torch and the processor raise
+            is_short = is_out_of_memory(error)
+            log.debug("%d scenes at once failed", len(looks), exc_info=True)
+            if not half:
+                return [_failed(looks[0], _explained(error, is_short))]
+            if is_short:
+                log.warning("%d scenes at once do not fit into memory, trying %d", len(looks), half)
+                self._fits = min(self._fits, half)
+        # Outside of the handler, whose error holds on to the memory of the attempt.
+        return [
+            *self._replies(model, looks[:half], fingerprint, cancel),
+            *self._replies(model, looks[half:], fingerprint, cancel),
+        ]
+
+    def _look(
+        self, model: VisionModel, looks: Sequence[Look], fingerprint: str, cancel: Cancel
+    ) -> list[list[Reply]]:
+        """Replies to a batch: one reading of the frames, then all that is asked about them."""
+        started = time.perf_counter()
+        cancel.check()
+        frames = [look.frames for look in looks]
+        prefix = model.read(
+            [each.rgb for each in frames],
+            [each.pts_s for each in frames],
+            [self._prompts.conversation(each.pts_s.tolist(), MARK) for each in frames],
+        )
+        rows = [(scene, ask) for scene, look in enumerate(looks) for ask in look.asks]
+        feelings = [row for row in rows if row[1].kind == "sentiment"]
+        open_ended = [row for row in rows if row[1].kind != "sentiment"]
+        said: dict[tuple[int, Ask], Generated] = {}
+        if open_ended:
+            texts = model.generate(
+                prefix,
+                [scene for scene, _ in open_ended],
+                [self._prompts.question(ask.kind, ask.name) for _, ask in open_ended],
+                [self._limit(ask) for _, ask in open_ended],
+                cancel,
+            )
+            said.update(zip(open_ended, texts, strict=True))
+        if feelings:
+            scores = model.score(
+                prefix,
+                [scene for scene, _ in feelings],
+                self._prompts.sentiment,
+                SENTIMENTS,
+                cancel,
+            )
+            for row, labels in zip(feelings, scores, strict=True):
+                said[row] = max(labels, key=lambda label: label.confidence)
+        shared = {
+            "model": self._options.model,
+            "revision": self._revision,
+            "dtype": model.dtype,
+            "seconds": (time.perf_counter() - started) / len(rows),
+        }
+        return [
+            [
+                _answer(
+                    look,
+                    ask,
+                    fingerprint,
+                    said[scene, ask],
+                    shared | {"frame_size": prefix.frame_sizes[scene]},
+                )
+                for ask in look.asks
+            ]
+            for scene, look in enumerate(looks)
+        ]
+
+    def _limit(self, ask: Ask) -> int:
+        if ask.kind == "description":
+            return self._options.max_description_tokens
+        return self._options.max_answer_tokens
+
+
+def _answer(
+    look: Look, ask: Ask, fingerprint: str, said: Generated, shared: dict[str, Any]
+) -> Answer:
+    evidence = Evidence(
+        frame_times_s=tuple(look.frames.pts_s.tolist()),
+        prompt_hash=digest("prompt", ask.prompt),
+        tokens_in=said.tokens_in,
+        tokens_out=said.tokens_out,
+        finish_reason=said.finish_reason,
+        **shared,
+    )
+    return Answer.of(
+        look.frames.scene,
+        fingerprint,
+        NAME,
+        ask,
+        text=said.text,
+        value=said.text if ask.kind == "sentiment" else None,
+        confidence=min(1.0, said.confidence),
+        evidence=evidence,
+    )
+
+
+def _explained(error: Exception, is_short_of_memory: bool) -> AnalysisError:
+    if is_short_of_memory:
+        message = "The scene's frames do not fit into memory beside the model."
+        hint = "Set max_pixels in [analysis], take fewer frames in [sampling], or a smaller model."
+    else:
+        message = f"The model could not answer: {error}."
+        hint = None
+    explained = AnalysisError(message, hint=hint)
+    # Its frames would keep the attempt's tensors in memory.
+    explained.__cause__ = error.with_traceback(None)
+    return explained
+
+
+def _failed(look: Look, error: ToolkitError) -> list[Reply]:
+    return [(ask, error) for ask in look.asks]

@@ -1,0 +1,260 @@
+"""The Qwen2-VL analyzer on a real checkpoint: its answers, and what they rest on."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from toolkit.errors import AnalysisError, CancelledError, ConfigError, ModelError
+from toolkit.hooks.specs import AnalyzerPlugin, Context
+from toolkit.records import Answer, Ask, AskKind, Frames
+from toolkit.stages.analysis import Analyzer, Look
+from toolkit.stages.component import Cancel
+from toolkit.testing.analyzers import AnalyzerSuite, sample_frames
+from toolkit_analyze_qwen2vl import Qwen2VLOptions, make, toolkit_analyzers
+
+TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
+COLOUR: tuple[AskKind, str] = ("question", "What colour is the shape?")
+
+
+def build(base: Path, **options: Any) -> Analyzer:
+    return make(
+        Qwen2VLOptions(**{"model": str(TINY), "device": "cpu"} | options), Context(base, base)
+    )
+
+
+def answers(analyzer: Analyzer, *looks: Look) -> list[list[Answer]]:
+    found = [list(replies) for replies in analyzer.analyze(looks, "f", Cancel())]
+    assert all(isinstance(reply, Answer) for replies in found for reply in replies), found
+    return found  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analyzer]:
+    with build(tmp_path_factory.mktemp("base")) as analyzer:
+        yield analyzer
+
+
+@pytest.fixture
+def analyzer(loaded: Analyzer) -> Analyzer:
+    return loaded
+
+
+@pytest.fixture
+def asks(analyzer: Analyzer) -> Sequence[Ask]:
+    return analyzer.asks([("description", ""), COLOUR, ("sentiment", "")])
+
+
+class TestSuite(AnalyzerSuite):
+    @pytest.fixture
+    def plugin(self) -> AnalyzerPlugin:
+        return next(iter(toolkit_analyzers()))
+
+    @pytest.fixture
+    def options(self) -> Qwen2VLOptions:
+        return Qwen2VLOptions(model=str(TINY), device="cpu")
+
+    @pytest.fixture
+    def analyzer(self, loaded: Analyzer) -> Analyzer:
+        return loaded
+
+
+def test_evidence_is_complete(analyzer: Analyzer, asks: Sequence[Ask]) -> None:
+    frames = sample_frames(count=5)
+    [[description, colour, sentiment]] = answers(analyzer, Look(frames, asks))
+    for answer in (description, colour, sentiment):
+        evidence = answer.evidence
+        assert evidence.frame_times_s == tuple(frames.pts_s.tolist())
+        assert evidence.frame_size == (112, 84)
+        assert evidence.model == str(TINY)
+        assert evidence.revision == analyzer.identity()["model"]
+        assert evidence.dtype == "float32"
+        assert evidence.finish_reason == "stop"
+        # Three pairs of frames, 4 x 3 visual tokens each, and the words.
+        assert evidence.tokens_in > 36
+        assert evidence.tokens_out >= 1
+        assert evidence.seconds > 0
+    assert len({answer.evidence.prompt_hash for answer in (description, colour, sentiment)}) == 3
+    assert description.evidence.tokens_out > colour.evidence.tokens_out
+
+
+def test_a_cut_answer_says_so(tmp_path: Path) -> None:
+    with build(tmp_path, max_description_tokens=3) as short:
+        [[answer]] = answers(short, Look(sample_frames(), short.asks([("description", "")])))
+    assert answer.evidence.finish_reason == "length"
+    assert answer.evidence.tokens_out == 3
+
+
+def test_pixel_bounds_and_number_format_are_followed(tmp_path: Path) -> None:
+    with build(tmp_path, max_pixels=56 * 56, dtype="bfloat16") as small:
+        [[answer]] = answers(small, Look(sample_frames(), small.asks([COLOUR])))
+    assert answer.evidence.frame_size == (56, 28)
+    assert answer.evidence.dtype == "bfloat16"
+
+
+def test_a_changed_prompt_asks_again_what_it_concerns(tmp_path: Path, analyzer: Analyzer) -> None:
+    wanted: list[tuple[AskKind, str]] = [("description", ""), COLOUR, ("sentiment", "")]
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "describe.md").write_text("Describe this video.\n")
+    with build(tmp_path, prompts="prompts") as other:
+        assert other.identity() == analyzer.identity()
+        assert [
+            a.key == b.key for a, b in zip(other.asks(wanted), analyzer.asks(wanted), strict=True)
+        ] == [
+            False,
+            True,
+            True,
+        ]
+    (tmp_path / "prompts" / "system.md").write_text("You are terse.")
+    with build(tmp_path, prompts="prompts") as other:
+        assert other.identity() != analyzer.identity()
+        assert all(
+            a.key != b.key for a, b in zip(other.asks(wanted), analyzer.asks(wanted), strict=True)
+        )
+
+
+@pytest.mark.parametrize(("file", "tells"), [("", "does not exist"), ("descibe.md", "describe")])
+def test_a_wrong_folder_of_prompts_is_an_error(tmp_path: Path, file: str, tells: str) -> None:
+    if file:
+        (tmp_path / "prompts").mkdir()
+        (tmp_path / "prompts" / file).write_text("Describe.")
+    with pytest.raises(ConfigError, match=tells):
+        build(tmp_path, prompts="prompts")
+
+
+def test_identity_follows_the_content_of_a_folder_not_its_place(
+    tmp_path: Path, analyzer: Analyzer
+) -> None:
+    copied = shutil.copytree(TINY, tmp_path / "copied")
+    (copied / "README.md").write_text("notes")
+    assert build(tmp_path, model="copied").identity() == analyzer.identity()
+    with (copied / "model.safetensors").open("r+b") as weights:
+        weights.seek(-4, 2)
+        weights.write(b"\1\2\3\4")
+    assert build(tmp_path, model="copied").identity() != analyzer.identity()
+
+
+def test_keys_and_asks_need_no_torch(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from toolkit.hooks.specs import Context
+from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
+context = Context(Path.cwd(), Path.cwd())
+analyzer = make(Qwen2VLOptions(), context)
+analyzer.asks([("description", ""), ("question", "How many?"), ("sentiment", "")])
+print(analyzer.identity()["model"])
+make(Qwen2VLOptions(model=sys.argv[1]), context).identity()
+heavy = {"torch", "torchvision", "transformers", "numpy"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(TINY)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        done.stdout.strip() == "Qwen/Qwen2-VL-2B-Instruct@895c3a49bc3fa70a340399125c650a463535e71c"
+    )
+
+
+def test_closing_frees_the_model_and_a_later_look_loads_it_again(tmp_path: Path) -> None:
+    with build(tmp_path) as analyzer:
+        look = Look(sample_frames(), analyzer.asks([COLOUR]))
+        [[before]] = answers(analyzer, look)
+        analyzer.close()
+        [[after]] = answers(analyzer, look)
+    assert before.text == after.text
+
+
+def test_frames_may_be_a_view_of_a_larger_array(analyzer: Analyzer, asks: Sequence[Ask]) -> None:
+    frames = sample_frames()
+    wide = np.concatenate([frames.rgb, frames.rgb], axis=2)[:, :, : frames.rgb.shape[2]]
+    view = Frames(frames.scene, frames.sampler, frames.pts_s, wide)
+    [given], [viewed] = answers(analyzer, Look(frames, asks)), answers(analyzer, Look(view, asks))
+    assert [answer.text for answer in given] == [answer.text for answer in viewed]
+
+
+def test_a_scene_that_the_model_cannot_take_fails_alone(
+    analyzer: Analyzer, asks: Sequence[Ask]
+) -> None:
+    sliver = sample_frames(1, height=4, width=1600)
+    looks = [Look(sample_frames(0), asks), Look(sliver, asks), Look(sample_frames(2), asks)]
+    first, failed, last = analyzer.analyze(looks, "f", Cancel())
+    assert all(isinstance(reply, Answer) for reply in [*first, *last])
+    for reply, ask in zip(failed, asks, strict=True):
+        assert not isinstance(reply, Answer)
+        assert reply[0] == ask
+        assert isinstance(reply[1], AnalysisError)
+        assert reply[1].__cause__ is not None
+
+
+class LittleMemory:
+    """As if memory held only so many rows: the embedding, where a batch begins, runs out of it."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.attempts: list[int] = []
+
+    def __call__(self, module: object, args: tuple[Any, ...]) -> None:
+        import torch
+
+        if isinstance(module, torch.nn.Embedding):
+            self.attempts.append(len(args[0]))
+            if len(args[0]) > self.rows:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+@pytest.mark.parametrize("rows", [1, 0])
+def test_out_of_memory_halves_the_batch(tmp_path: Path, rows: int) -> None:
+    memory = LittleMemory(rows)
+    with build(tmp_path, batch_size=4) as analyzer:
+        asks = analyzer.asks([COLOUR])
+        looks = [Look(sample_frames(index), asks) for index in range(6)]
+        answers(analyzer, looks[0])
+        import torch
+
+        hook = torch.nn.modules.module.register_module_forward_pre_hook(memory)
+        try:
+            replies = [list(each) for each in analyzer.analyze(looks, "f", Cancel())]
+        finally:
+            hook.remove()
+    assert len(replies) == 6
+    assert memory.attempts[:3] == [4, 2, 1]
+    assert max(memory.attempts[3:]) <= 2  # the smaller batch is kept
+    for look, [reply] in zip(looks, replies, strict=True):
+        if rows:
+            assert isinstance(reply, Answer)
+            assert reply.scene_id == look.frames.scene.id
+        else:
+            assert isinstance(reply, tuple)
+            assert isinstance(reply[1], AnalysisError)
+            assert not isinstance(reply[1], ModelError)
+            assert "memory" in str(reply[1])
+
+
+def test_cancel_stops_between_two_words(analyzer: Analyzer, asks: Sequence[Ask]) -> None:
+    class Soon(Cancel):
+        checks = 0
+
+        def check(self) -> None:
+            self.checks += 1
+            if self.checks > 4:
+                self.set()
+            super().check()
+
+    cancel = Soon()
+    with pytest.raises(CancelledError):
+        list(analyzer.analyze([Look(sample_frames(), asks)], "f", cancel))
+    assert cancel.checks == 5
+    assert len(answers(analyzer, Look(sample_frames(), asks))[0]) == 3  # and it goes on after that

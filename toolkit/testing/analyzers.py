@@ -1,0 +1,242 @@
+"""What every analyzer must do, as tests.
+
+Subclass it in a test file and say which plugin to test:
+
+    class TestMine(AnalyzerSuite):
+        @pytest.fixture
+        def plugin(self):
+            return next(iter(my_package.toolkit_analyzers()))
+
+        @pytest.fixture
+        def options(self):
+            return MyOptions(model="a small one")
+
+Where loading takes long, override the fixture ``analyzer`` with one that is made once.
+
+Needs pytest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import AnalysisError, CancelledError, ToolkitError
+from toolkit.hooks.specs import AnalyzerPlugin, Context
+from toolkit.records import Answer, Ask, AskKind, Frames, Scene
+from toolkit.stages.analysis import Analyzer, Look, Reply
+from toolkit.stages.component import Cancel, Options
+
+__all__ = ["AnalyzerSuite", "sample_frames"]
+
+FINGERPRINT = "fingerprint-of-the-analyzer"
+QUESTIONS = ("How many people are there?", "Is it day or night?")
+
+
+def sample_frames(index: int = 0, *, count: int = 4, height: int = 120, width: int = 160) -> Frames:
+    """Frames of a scene in which a bright square crosses a plain ground, the same on every call.
+
+    ``index`` is the scene's, and chooses colours and direction.
+    """
+    import numpy as np
+
+    rgb = np.empty((count, height, width, 3), np.uint8)
+    rgb[:] = [(40 + 50 * index) % 200, 90, (160 + 30 * index) % 200]
+    side = min(height, width) // 4
+    for number, frame in enumerate(rgb):
+        left = (width - side) * number // max(1, count - 1)
+        left = width - side - left if index % 2 else left
+        frame[side : 2 * side, left : left + side] = (235, 220 - 40 * (index % 3), 40)
+    start_s = 3.0 * index
+    scene = Scene.of("video", "detector", index, start_s=start_s, end_s=start_s + 3.0)
+    return Frames(scene, "sampler", start_s + 0.2 + 2.4 * np.arange(count) / max(1, count), rgb)
+
+
+class AnalyzerSuite:
+    """Tests of the contract in :mod:`toolkit.stages.analysis`, for one plugin."""
+
+    @pytest.fixture
+    def plugin(self) -> AnalyzerPlugin:
+        """The plugin under test; a subclass must give it."""
+        raise NotImplementedError("give the plugin under test as the fixture 'plugin'")
+
+    @pytest.fixture
+    def options(self, plugin: AnalyzerPlugin) -> Options:
+        """Its options; the defaults, unless a subclass says otherwise."""
+        return plugin.options()
+
+    @pytest.fixture
+    def context(self, tmp_path: Path) -> Context:
+        """Where it works: an empty folder."""
+        return Context(tmp_path, tmp_path)
+
+    @pytest.fixture
+    def analyzer(
+        self, plugin: AnalyzerPlugin, options: Options, context: Context
+    ) -> Iterator[Analyzer]:
+        """The analyzer under test."""
+        with self.make(plugin, options, context) as analyzer:
+            yield analyzer
+
+    @pytest.fixture
+    def asks(self, analyzer: Analyzer) -> Sequence[Ask]:
+        """Everything that it can be asked."""
+        return analyzer.asks(_wanted(analyzer))
+
+    @staticmethod
+    def make(plugin: AnalyzerPlugin, options: Options, context: Context) -> Analyzer:
+        """What the plugin's factory makes."""
+        analyzer = plugin.factory(options, context)
+        assert isinstance(analyzer, Analyzer)
+        return analyzer
+
+    @staticmethod
+    def analyze(analyzer: Analyzer, *looks: Look) -> list[Sequence[Reply]]:
+        """Every reply to the looks."""
+        return list(analyzer.analyze(looks, FINGERPRINT, Cancel()))
+
+    def test_options_have_defaults_and_say_what_they_mean(self, plugin: AnalyzerPlugin) -> None:
+        plugin.options()
+        fields = plugin.options.model_fields
+        assert all(field.description for field in fields.values())
+        assert plugin.options.neutral <= set(fields)
+
+    def test_says_what_it_can_be_asked(self, analyzer: Analyzer) -> None:
+        assert analyzer.kinds
+        assert analyzer.batch_size >= 1
+
+    def test_identity_is_json_and_the_same_for_the_same_options(
+        self, plugin: AnalyzerPlugin, options: Options, context: Context, analyzer: Analyzer
+    ) -> None:
+        with self.make(plugin, options, context) as other:
+            assert json.loads(json.dumps(other.identity())) == analyzer.identity()
+
+    def test_asks_are_distinct_and_the_same_every_time(
+        self, analyzer: Analyzer, asks: Sequence[Ask]
+    ) -> None:
+        assert len({ask.key for ask in asks}) == len(asks)
+        assert list(analyzer.asks(_wanted(analyzer))) == list(asks)
+        assert {ask.kind for ask in asks} == set(analyzer.kinds)
+        if "question" in analyzer.kinds:
+            assert [ask.name for ask in asks if ask.kind == "question"] == list(QUESTIONS)
+
+    def test_every_ask_is_answered_once_with_its_evidence(
+        self, plugin: AnalyzerPlugin, analyzer: Analyzer, asks: Sequence[Ask]
+    ) -> None:
+        frames = sample_frames()
+        [replies] = self.analyze(analyzer, Look(frames, asks))
+        answers = _answers(replies)
+        assert sorted(answer.ask for answer in answers) == sorted(ask.key for ask in asks)
+        for answer in answers:
+            assert answer.scene_id == frames.scene.id
+            assert answer.video_id == frames.scene.video_id
+            assert (answer.analyzer, answer.plugin) == (FINGERPRINT, plugin.name)
+            assert answer.text or answer.value is not None
+            assert answer.confidence is None or 0 <= answer.confidence <= 1
+            assert answer.evidence.frame_times_s == tuple(frames.pts_s.tolist())
+            assert answer.evidence.seconds >= 0
+
+    def test_sentiment_is_one_of_three_with_a_probability(self, analyzer: Analyzer) -> None:
+        if "sentiment" not in analyzer.kinds:
+            pytest.skip("it is not asked for sentiment")
+        asks = analyzer.asks([("sentiment", "")])
+        for replies in self.analyze(analyzer, *(Look(sample_frames(i), asks) for i in range(3))):
+            [answer] = _answers(replies)
+            assert answer.value in {"positive", "neutral", "negative"}
+            assert answer.text == answer.value
+            assert answer.confidence is not None
+
+    def test_asked_together_or_one_by_one_it_answers_the_same(
+        self, analyzer: Analyzer, asks: Sequence[Ask]
+    ) -> None:
+        frames = sample_frames(1)
+        [together] = self.analyze(analyzer, Look(frames, asks))
+        alone = [self.analyze(analyzer, Look(frames, [ask]))[0] for ask in asks]
+        assert _said(together) == _said([reply for replies in alone for reply in replies])
+
+    def test_scenes_of_any_size_share_a_batch_and_keep_their_order(
+        self, analyzer: Analyzer, asks: Sequence[Ask]
+    ) -> None:
+        looks = [
+            Look(sample_frames(0), asks),
+            Look(sample_frames(1, count=1, height=96, width=240), asks[:1]),
+            Look(sample_frames(2, count=3, height=240, width=96), []),
+            Look(sample_frames(3, count=7), asks[::-1]),
+        ]
+        together = self.analyze(analyzer, *looks)
+        alone = [self.analyze(analyzer, look)[0] for look in looks]
+        assert [_said(replies) for replies in together] == [_said(replies) for replies in alone]
+        for look, replies in zip(looks, together, strict=True):
+            assert {answer.scene_id for answer in _answers(replies)} <= {look.frames.scene.id}
+        assert not together[2]
+
+    def test_a_scene_without_frames_fails_alone(
+        self, analyzer: Analyzer, asks: Sequence[Ask]
+    ) -> None:
+        empty = sample_frames(1, count=0)
+        first, failed, last = self.analyze(
+            analyzer,
+            Look(sample_frames(0), asks),
+            Look(empty, asks),
+            Look(sample_frames(2), asks),
+        )
+        assert len(_answers(first)) == len(_answers(last)) == len(asks)
+        assert sorted(ask.key for ask, _ in _errors(failed)) == sorted(ask.key for ask in asks)
+        assert all(isinstance(error, AnalysisError) for _, error in _errors(failed))
+
+    def test_no_scenes_no_replies(self, analyzer: Analyzer) -> None:
+        assert self.analyze(analyzer) == []
+
+    def test_frames_are_left_as_they_were(self, analyzer: Analyzer, asks: Sequence[Ask]) -> None:
+        frames, untouched = sample_frames(), sample_frames()
+        frames.rgb.flags.writeable = False
+        frames.pts_s.flags.writeable = False
+        self.analyze(analyzer, Look(frames, asks))
+        assert (frames.rgb == untouched.rgb).all()
+
+    def test_a_cancelled_run_gets_no_answers(self, analyzer: Analyzer, asks: Sequence[Ask]) -> None:
+        cancel = Cancel()
+        cancel.set()
+        with pytest.raises(CancelledError):
+            list(analyzer.analyze([Look(sample_frames(), asks)], FINGERPRINT, cancel))
+
+    def test_closing_twice_is_fine(
+        self, plugin: AnalyzerPlugin, options: Options, context: Context
+    ) -> None:
+        analyzer = self.make(plugin, options, context)
+        analyzer.close()
+        analyzer.close()
+
+
+def _wanted(analyzer: Analyzer) -> list[tuple[AskKind, str]]:
+    wanted: list[tuple[AskKind, str]] = [
+        (kind, "") for kind in sorted(analyzer.kinds) if kind != "question"
+    ]
+    if "question" in analyzer.kinds:
+        wanted += [("question", question) for question in QUESTIONS]
+    return wanted
+
+
+def _answers(replies: Sequence[Reply]) -> list[Answer]:
+    for ask, error in _errors(replies):
+        raise AssertionError(f"{ask.kind} {ask.name!r} was not answered") from error
+    return [reply for reply in replies if isinstance(reply, Answer)]
+
+
+def _errors(replies: Sequence[Reply]) -> list[tuple[Ask, ToolkitError]]:
+    return [reply for reply in replies if not isinstance(reply, Answer)]
+
+
+def _said(replies: Sequence[Reply]) -> dict[str, tuple[object, ...]]:
+    """What was said to each ask, with as many digits as do not depend on the company in a batch."""
+    return {
+        answer.ask: (
+            answer.text,
+            answer.value,
+            answer.confidence and pytest.approx(answer.confidence, abs=1e-3),
+        )
+        for answer in _answers(replies)
+    }
