@@ -170,7 +170,7 @@ class Ledger:
             retriable=error.retriable,
         )
         self._store.save([failure])
-        log.warning("%s: %s: %s", failure.source, failure.error, failure.message)
+        log.info("%s: %s: %s", failure.source, failure.error, failure.message)
         self._tally.tell("failure", failure.message, stage=stage, source=failure.source)
 
     def beat(self) -> None:
