@@ -96,7 +96,11 @@ class _Redirects(_urllib.RedirectHandler):  # type: ignore[misc]
     def http_error_302(self, request: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         to = headers.get("Location") or headers.get("URI") or ""
         if "://" in to:
-            _check(self._guard, to)
+            try:
+                _check(self._guard, to)
+            except RefusedError:
+                fp.close()
+                raise
         return super().http_error_302(request, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
