@@ -57,7 +57,7 @@ def _section(name: str, model: type[BaseModel], plugins: Sequence[str] = ()) -> 
 
 
 def _comment(text: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(" ".join(text.split()), _WIDTH)]
+    return [f"# {line}" for line in textwrap.wrap(" ".join(text.replace("``", "").split()), _WIDTH)]
 
 
 def _text(value: Any) -> str:

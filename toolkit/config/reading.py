@@ -25,7 +25,7 @@ OptionModels = Mapping[str, Mapping[str, type[BaseModel]]]
 """Stage -> plugin -> the model of its options."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_HEADER = re.compile(r"^\[(?P<name>[^]]+)\]")
+_HEADER = re.compile(r"^\s*\[(?P<name>.+)\]")
 _KEY = re.compile(r"^(?P<name>[^\s#;=:\[][^=:]*?)\s*[=:]")
 
 
@@ -117,9 +117,11 @@ def _read_file(raw: RawConfig, path: Path, environ: Mapping[str, str]) -> None:
         raise ConfigError(f"{path} cannot be read: {error}", path=path) from error
     lines = _lines(text)
     for section in parser.sections():
-        raw.values.setdefault(section, {})
+        header = f"{path.name}:{lines.get((section, ''), 0)}"
+        raw.put(section, "", "", header)  # so that an empty section has a place, too
         for key, value in parser.items(section):
-            where = f"{path.name}:{lines.get((section, key), lines.get((section, ''), 0))}"
+            line = lines.get((section, key))
+            where = f"{path.name}:{line}" if line else header
 
             def expand(match: re.Match[str], where: str = where) -> str:
                 name = match[1]
@@ -133,8 +135,6 @@ def _read_file(raw: RawConfig, path: Path, environ: Mapping[str, str]) -> None:
                 return environ[name]
 
             raw.put(section, key, _VARIABLE.sub(expand, value), where)
-        if not parser.items(section):
-            raw.values[section][""] = Origin("", f"{path.name}:{lines.get((section, ''), 0)}")
 
 
 def _mistake(name: str, error: configparser.Error) -> str:
