@@ -100,7 +100,7 @@ class YtdlpDownloader(Downloader):
             fetched = _fetched(info)
             _refuse_text(fetched)
         except Exception as error:  # extractors for 1800 sites may raise anything
-            if cancel:
+            if cancel.asked:
                 raise CancelledError("The run was cancelled.") from error
             cause = explain(error, source.uri)
             if not cause.retriable:

@@ -164,7 +164,7 @@ class Guard:
             raise OSError(code, f"{place[0]}: {_reason(code)}")
 
     def _wait_on(self, end: float, what: str) -> None:
-        if self._cancel:
+        if self._cancel.asked:
             raise ConnectionAbortedError("the run was cancelled")
         if time.monotonic() > end:
             raise TimeoutError(f"{what} in {self._timeout_s:g} s")
@@ -181,7 +181,7 @@ class Guard:
 
         def shut_down() -> None:
             while not done.wait(_TICK_S):
-                if self._cancel:
+                if self._cancel.asked:
                     with self._lock:
                         waiting = list(self._sockets)
                     for connection in waiting:

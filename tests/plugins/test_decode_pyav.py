@@ -9,7 +9,7 @@ import pytest
 
 from toolkit.errors import NotAVideoError
 from toolkit.stages.decode import Decoder
-from toolkit.testing.decoders import DecoderConformance, damage
+from toolkit.testing.decoders import DecoderSuite, damage
 from toolkit.testing.media import number_of, numbered, write_numbered
 from toolkit_decode_pyav import PyAVOptions
 from toolkit_decode_pyav.clock import Clock
@@ -21,13 +21,13 @@ def decoder() -> PyAVDecoder:
     return PyAVDecoder(PyAVOptions())
 
 
-class TestPyAV(DecoderConformance):
+class TestPyAV(DecoderSuite):
     @pytest.fixture
     def decoder(self) -> Decoder:
         return PyAVDecoder(PyAVOptions())
 
 
-class TestOneThread(DecoderConformance):
+class TestOneThread(DecoderSuite):
     @pytest.fixture
     def decoder(self) -> Decoder:
         return PyAVDecoder(PyAVOptions(threads=1))

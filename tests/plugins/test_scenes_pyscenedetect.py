@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from toolkit.records import Cut
 from toolkit.stages.scenes import SceneDetector
 from toolkit.testing.clips import write_clip
-from toolkit.testing.detectors import SceneDetectorConformance, film
+from toolkit.testing.detectors import SceneDetectorSuite, film
 from toolkit_decode_pyav import PyAVOptions
 from toolkit_decode_pyav.decoder import PyAVDecoder
 from toolkit_scenes_pyscenedetect import (
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
     import scenedetect  # type: ignore[import-untyped]
 
 
-class TestContent(SceneDetectorConformance):
+class TestContent(SceneDetectorSuite):
     @pytest.fixture
     def detector(self) -> SceneDetector:
         return PySceneDetector(ContentOptions())
 
 
-class TestAdaptive(SceneDetectorConformance):
+class TestAdaptive(SceneDetectorSuite):
     @pytest.fixture
     def detector(self) -> SceneDetector:
         return PySceneDetector(AdaptiveOptions())
 
 
-class TestHistogram(SceneDetectorConformance):
+class TestHistogram(SceneDetectorSuite):
     @pytest.fixture
     def detector(self) -> SceneDetector:
         return PySceneDetector(HistogramOptions())
 
 
-class TestHash(SceneDetectorConformance):
+class TestHash(SceneDetectorSuite):
     @pytest.fixture
     def detector(self) -> SceneDetector:
         return PySceneDetector(HashOptions())
 
 
-class TestThreshold(SceneDetectorConformance):
+class TestThreshold(SceneDetectorSuite):
     finds: ClassVar[frozenset[str]] = frozenset({"fade"})
     kind: ClassVar[str] = "fade"
 
@@ -133,13 +133,13 @@ def test_a_score_is_the_metric_at_the_cut() -> None:
         (HistogramOptions(), 0.2, 2),
         (HashOptions(), 0.35, 1),
     ):
-        (cut,) = SceneDetectorConformance().watch(PySceneDetector(options), images)
+        (cut,) = SceneDetectorSuite().watch(PySceneDetector(options), images)
         assert least <= cut.score <= most, options
 
 
 def test_cuts_that_come_too_soon_are_merged() -> None:
     detector = PySceneDetector(ContentOptions(min_scene_s=3.0))
-    cuts = SceneDetectorConformance().watch(detector, film(["cut"] * 4))
+    cuts = SceneDetectorSuite().watch(detector, film(["cut"] * 4))
     assert len(cuts) < 4
     assert all(b.at_s - a.at_s >= 3.0 for a, b in pairwise(cuts))
 
@@ -149,7 +149,7 @@ def test_a_film_that_begins_and_ends_in_the_dark() -> None:
     images = [images[0] * 0] * 30 + list(images) + [images[0] * 0] * 30
     for bias in (-1.0, 0.0, 1.0):
         detector = PySceneDetector(ThresholdOptions(fade_bias=bias, add_final_scene=True))
-        cuts = SceneDetectorConformance().watch(detector, images)
+        cuts = SceneDetectorSuite().watch(detector, images)
         assert cuts
         assert cuts[0].at_s > 0  # no scene without a frame
 

@@ -78,4 +78,4 @@ class Channel(Generic[T]):
 
     @property
     def _stopped(self) -> bool:
-        return bool(self._cancel)
+        return self._cancel.asked

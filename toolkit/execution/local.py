@@ -97,7 +97,7 @@ class LocalEngine:
             self._watch(workers)
         except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
             self._abort(error)
-        status: RunStatus = "failed" if self.error else "cancelled" if self.cancel else "done"
+        status: RunStatus = "failed" if self.error else "cancelled" if self.cancel.asked else "done"
         try:
             self.ledger.end(status)
         except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
@@ -124,7 +124,7 @@ class LocalEngine:
         beat = 0.0
         while any(worker.is_alive() for worker in workers):
             next(worker for worker in workers if worker.is_alive()).join(0.05)
-            if self.cancel and deadline is None:
+            if self.cancel.asked and deadline is None:
                 deadline = time.monotonic() + _GRACE_S
             if deadline and time.monotonic() > deadline:
                 log.warning("A stage did not stop in time and is left behind.")
@@ -138,7 +138,7 @@ class LocalEngine:
     def _abort(self, error: Exception) -> None:
         """A worker came to an end: with the run cancelled that is well, otherwise all stop."""
         with self._lock:
-            if isinstance(error, CancelledError) or self.cancel:
+            if isinstance(error, CancelledError) or self.cancel.asked:
                 return
             self.error = error
             self.cancel.set()

@@ -68,7 +68,9 @@ class Cancel:
         """Ask everyone to stop."""
         self._event.set()
 
-    def __bool__(self) -> bool:
+    @property
+    def asked(self) -> bool:
+        """Whether everyone is to stop."""
         return self._event.is_set()
 
     def check(self) -> None:
@@ -77,7 +79,7 @@ class Cancel:
         Raises:
             CancelledError: The run was cancelled.
         """
-        if self:
+        if self.asked:
             raise CancelledError("The run was cancelled.")
 
     def wait(self, seconds: float) -> bool:

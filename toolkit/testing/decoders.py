@@ -1,6 +1,6 @@
 """What every decoder must do. Subclass it in a test module and provide the fixture.
 
-    class TestMyDecoder(DecoderConformance):
+    class TestMyDecoder(DecoderSuite):
         @pytest.fixture
         def decoder(self):
             with MyDecoder(MyOptions()) as decoder:
@@ -25,7 +25,7 @@ from toolkit.errors import DecodeError, NotAVideoError
 from toolkit.stages.decode import Decoder
 from toolkit.testing.media import BAD_FILES, number_of, write_numbered
 
-__all__ = ["DecoderConformance"]
+__all__ = ["DecoderSuite"]
 
 _COUNT = 40
 _UNEVEN_MS = [index * 40 + index % 3 * 11 for index in range(_COUNT)]
@@ -66,7 +66,7 @@ def _expected_s(options: dict[str, Any]) -> list[float]:
     return [float(i / Fraction(options.get("rate", 25))) for i in range(options.get("count", 40))]
 
 
-class DecoderConformance:
+class DecoderSuite:
     """The contract of :class:`toolkit.stages.decode.Decoder`, as tests."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset()

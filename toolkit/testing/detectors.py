@@ -1,6 +1,6 @@
 """What every scene detector must do. Subclass it in a test module and provide the fixture.
 
-    class TestMyDetector(SceneDetectorConformance):
+    class TestMyDetector(SceneDetectorSuite):
         @pytest.fixture
         def detector(self):
             with MyDetector(MyOptions()) as detector:
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     Images = Sequence[npt.NDArray[np.uint8]]
 
-__all__ = ["SceneDetectorConformance"]
+__all__ = ["SceneDetectorSuite"]
 
 _SHOT = 50
 _FRAME_S = 0.04
 
 
-class SceneDetectorConformance:
+class SceneDetectorSuite:
     """The contract of :class:`toolkit.stages.scenes.SceneDetector`, as tests."""
 
     finds: ClassVar[frozenset[str]] = frozenset({"cut"})
