@@ -56,7 +56,11 @@ class Qwen2VLAnalyzer(Analyzer):
 
     def close(self) -> None:
         with self._lock:
-            self._model = None
+            was_loaded, self._model = self._model is not None, None
+        if was_loaded:
+            import torch
+
+            torch.cuda.empty_cache()  # else torch keeps the GPU's memory for itself
 
     def analyze(
         self, looks: Sequence[Look], fingerprint: str, cancel: Cancel

@@ -50,21 +50,23 @@ class Weights:
 
     Attributes:
         model: A hub id or a folder, as written.
-        folder: The folder, if there is one of that name.
+        place: Where a folder of that name would be.
+        is_folder: Whether there is one.
         revision: The commit, tag or branch of a hub id; "" for a folder.
     """
 
     model: str
-    folder: Path | None
+    place: Path
+    is_folder: bool
     revision: str
 
     @classmethod
     def of(cls, model: str, revision: str, base: Path) -> Weights:
         """The model of this name; a folder, counted from ``base``, comes before a hub id."""
-        folder = base / Path(model).expanduser()
-        if folder.is_dir():
-            return cls(model, folder, "")
-        return cls(model, None, revision or PINNED.get(model, "main"))
+        place = base / Path(model).expanduser()
+        if place.is_dir():
+            return cls(model, place, True, "")
+        return cls(model, place, False, revision or PINNED.get(model, "main"))
 
     def identity(self) -> str:
         """Names the model's content without loading it and without the network.
@@ -73,8 +75,8 @@ class Weights:
         whether the files are here already or not, so that the first download changes nothing; a
         branch that moves on is therefore not noticed, a commit cannot move.
         """
-        if self.folder is not None:
-            return content_hash(self.folder)
+        if self.is_folder:
+            return content_hash(self.place)
         return f"{self.model}@{self.revision}"
 
     def fetch(self, *, local_files_only: bool) -> tuple[Path, str]:
@@ -83,11 +85,11 @@ class Weights:
         Raises:
             ModelError: They are not to be had.
         """
-        if self.folder is not None:
-            return self.folder, content_hash(self.folder)
+        if self.is_folder:
+            return self.place, content_hash(self.place)
         if not _HUB_ID.fullmatch(self.model):
             raise ModelError(
-                f"There is no model folder '{self.model}'.", hint=ways_out(), model=self.model
+                f"There is no model folder {self.place}.", hint=ways_out(), model=self.model
             )
         try:
             import huggingface_hub
@@ -97,8 +99,9 @@ class Weights:
             folder = self._download(huggingface_hub, local_files_only=local_files_only)
         except Exception as error:  # the hub, the network, the disk and proxies fail in many ways
             raise ModelError(
-                f"The model '{self.model}' at revision {self.revision} is not on this machine and "
-                f"could not be fetched ({_first_line(error)}).",
+                f"The model '{self.model}' at revision {self.revision} is not on this machine "
+                f"(neither fetched before nor as {self.place}) and could not be fetched "
+                f"({_first_line(error)}).",
                 hint=ways_out(self.model, self.revision),
                 retriable=not local_files_only,
                 model=self.model,
@@ -112,8 +115,11 @@ class Weights:
             "allow_patterns": [*_TEXT_FILES, "*.safetensors"],
         }
         try:
-            return Path(hub.snapshot_download(self.model, **wanted, local_files_only=True))
-        except FileNotFoundError:  # not here, or not all of it
+            here = Path(hub.snapshot_download(self.model, **wanted, local_files_only=True))
+            # The hub's library only knows what is missing if it began the download itself.
+            if local_files_only or _has_weights(here):
+                return here
+        except FileNotFoundError:
             if local_files_only:
                 raise
         # One quick question first: the download itself tries again for most of a minute.
@@ -189,6 +195,14 @@ def check(folder: Path, model: str) -> None:
             hint=ways_out(),
             model=model,
         )
+
+
+def _has_weights(folder: Path) -> bool:
+    index = folder / "model.safetensors.index.json"
+    shards = {"model.safetensors"}
+    if index.is_file():
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all((folder / shard).is_file() for shard in shards)
 
 
 def ways_out(model: str = "", revision: str = "") -> str:
