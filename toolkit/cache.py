@@ -63,4 +63,5 @@ def analyzer_key(analyzer: str, sampler: str) -> str:
 
 def generation(tagger: str, asks: Iterable[Sequence[str]]) -> str:
     """Tags depend on the tagger and on every answer it could read."""
-    return digest("tags", tagger, sorted([str(part) for part in ask] for ask in asks))
+    read: list[JsonValue] = [list(ask) for ask in sorted(map(tuple, asks))]
+    return digest("tags", tagger, read)
