@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,6 +68,8 @@ class Connections:
         self._closed = False
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        # A store that nobody closed gives its file back when nobody holds it any more.
+        weakref.finalize(self, _close_all, self._idle, self._pid)
         with explained(path):
             self._create()
         with self.borrow() as db:
@@ -85,13 +88,9 @@ class Connections:
 
     def close(self) -> None:
         """Close what is idle now, and what is in use when it comes back."""
-        if os.getpid() != self._pid:
-            return  # they belong to the process that forked this one
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for db in idle:
-            db.close()
+        _close_all(self._idle, self._pid)
 
     def _take(self) -> sqlite3.Connection:
         if os.getpid() != self._pid:
@@ -124,7 +123,11 @@ class Connections:
         )
         # With WAL a crash of the program loses nothing; a power cut may lose the last commits,
         # and the next run does that work again.
-        db.execute("PRAGMA synchronous = NORMAL")
+        try:
+            db.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def _create(self) -> None:
@@ -184,6 +187,13 @@ class Connections:
                 time.sleep(0.02)
             else:
                 return
+
+
+def _close_all(idle: list[sqlite3.Connection], pid: int) -> None:
+    if os.getpid() != pid:
+        return  # they belong to the process that forked this one
+    while idle:
+        idle.pop().close()
 
 
 def _statements(script: str) -> Iterator[str]:
