@@ -1,0 +1,110 @@
+"""Store plugin: MongoDB, self-hosted or Atlas.
+
+Collections and fields have the names of the records and their fields, so that people can query
+the database with any MongoDB client while the toolkit uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from toolkit.hooks.specs import Context, StorePlugin, hookimpl
+from toolkit.stages.component import Options
+from toolkit.stages.store import Store
+
+__all__ = ["MongoDBOptions", "make", "toolkit_stores"]
+
+
+class MongoDBOptions(Options):
+    """Options of the MongoDB store. What the URI says itself wins over all but the login."""
+
+    neutral: ClassVar[frozenset[str]] = frozenset(
+        {
+            "uri",
+            "database",
+            "username",
+            "password",
+            "tls",
+            "tls_ca_file",
+            "tls_allow_invalid_certificates",
+            "timeout_s",
+            "pool_size",
+        }
+    )
+
+    uri: SecretStr = Field(
+        SecretStr("mongodb://localhost:27017"),
+        description="The server: mongodb://host:port, or mongodb+srv://host for Atlas.",
+    )
+    database: str = Field(
+        "toolkit",
+        pattern=r'^[^/\\. "$*<>:|?\x00]{1,63}$',
+        description="The database; it is made where it is missing.",
+    )
+    username: SecretStr | None = Field(
+        None, description="The login's name, where the uri does not hold it."
+    )
+    password: SecretStr | None = Field(
+        None, description="The login's password, as it is: not escaped as in a uri."
+    )
+    tls: bool | Literal["auto"] = Field(
+        "auto", description="Encrypt; auto: for mongodb+srv, or with tls_ca_file."
+    )
+    tls_ca_file: str = Field(
+        "", description="Certificates (PEM) to trust; empty for those of the system."
+    )
+    tls_allow_invalid_certificates: bool = Field(
+        False, description="Do not check who the server is. For experiments only."
+    )
+    timeout_s: float = Field(
+        20.0,
+        gt=0,
+        le=3600,
+        description="How many seconds to wait for a server, a connection, or an answer.",
+    )
+    pool_size: int = Field(20, ge=1, le=10_000, description="Most connections at once.")
+
+
+def make(options: MongoDBOptions, context: Context) -> Store:
+    """Connect, and make what is missing in the database."""
+    from toolkit_store_mongodb.server import Server
+    from toolkit_store_mongodb.store import MongoDBStore
+
+    settings: dict[str, object] = {"maxPoolSize": options.pool_size}
+    if options.tls != "auto":
+        settings["tls"] = options.tls
+    if options.tls_ca_file:
+        settings["tlsCAFile"] = str(context.base / Path(options.tls_ca_file).expanduser())
+    if options.tls_allow_invalid_certificates:
+        settings["tlsAllowInvalidCertificates"] = True
+    return MongoDBStore(
+        Server(
+            options.uri.get_secret_value(),
+            options.database,
+            username=_told(options.username),
+            password=_told(options.password),
+            timeout_s=options.timeout_s,
+            settings=settings,
+        )
+    )
+
+
+def _told(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+@hookimpl
+def toolkit_stores() -> Iterator[StorePlugin]:
+    """Bring the store ``mongodb``."""
+    yield StorePlugin(
+        name="mongodb",
+        factory=make,
+        options=MongoDBOptions,
+        summary="A MongoDB server or Atlas, shared by many machines.",
+        extra="mongodb",
+        requires=("pymongo", "snowballstemmer"),
+    )

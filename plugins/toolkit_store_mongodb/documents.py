@@ -1,0 +1,225 @@
+"""Records <-> documents: a collection a kind, a field a field, in the types that MongoDB has.
+
+Three things need help. BSON's moments have milliseconds: the rest is kept in ``micros``. Names of
+fields must not hold what MongoDB reads as more than a name. And ``words`` holds the stems of what
+people read, for search.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import NoneType, UnionType
+from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+
+from toolkit.errors import StoreError, choices
+from toolkit.records import (
+    Answer,
+    Completion,
+    Failure,
+    Record,
+    Review,
+    Run,
+    RunSource,
+    Scene,
+    Source,
+    Tag,
+    Video,
+)
+from toolkit.stages.store import Where
+from toolkit_store_mongodb.words import stems
+
+__all__ = ["INDEXES", "NAMES", "SPOKEN", "Shape", "shape"]
+
+# In the order they are written: where a server knows no transactions, what speaks for others (a
+# scan is complete, a source is this video) comes after them.
+NAMES: dict[type[Record], str] = {
+    Video: "videos",
+    Scene: "scenes",
+    Answer: "answers",
+    Tag: "tags",
+    Review: "reviews",
+    Failure: "failures",
+    Source: "sources",
+    Completion: "completions",
+    RunSource: "run_sources",
+    Run: "runs",
+}
+INDEXES: dict[type[Record], tuple[tuple[str, ...], ...]] = {
+    Video: (("path",),),
+    Scene: (("video_id", "index"),),
+    Answer: (("scene_id",), ("video_id", "analyzer", "ask"), ("words",)),
+    Tag: (("scene_id",), ("video_id", "generation"), ("label",)),
+    Review: (("target_id",),),
+    Failure: (("run_id",), ("video_id",)),
+    Source: (("uri",), ("video_id",)),
+    Completion: (("item_id", "stage", "key"),),
+    RunSource: (("run_id",), ("source_id",), ("video_id",)),
+    Run: (("status",),),
+}
+SPOKEN = ("description", "question")
+"""The kinds of answers that people read and search."""
+
+R = TypeVar("R", bound=Record)
+_AT_ONCE = 10_000  # a query, like a document, has 16 MiB at most
+_UNSAFE = re.compile(r"[%.\0]|^\$")
+_ESCAPED = re.compile(r"%(00|24|25|2E)")
+
+
+@dataclass(frozen=True)
+class Shape(Generic[R]):
+    """How a kind of record looks as a document.
+
+    Attributes:
+        kind: The kind.
+        name: Its collection.
+        moments: The fields that are moments.
+        nested: The fields that hold lists and objects.
+    """
+
+    kind: type[R]
+    name: str
+    moments: tuple[str, ...]
+    nested: tuple[str, ...]
+
+    def document(self, record: R) -> dict[str, Any]:
+        """All of a record but its id."""
+        data = record.model_dump()
+        del data["id"]
+        for field in self.nested:
+            data[field] = _escaped(data[field])
+        moments = {field: data[field] for field in self.moments if data[field] is not None}
+        data.update({field: at.astimezone(UTC) for field, at in moments.items()})
+        if self.moments:
+            data["micros"] = {field: at.microsecond % 1000 for field, at in moments.items()}
+        if isinstance(record, Answer):
+            data["words"] = stems(record.text) if record.kind in SPOKEN else []
+        return data
+
+    def record(self, document: dict[str, Any]) -> R:
+        """The record of a document.
+
+        Raises:
+            StoreError: It does not make one.
+        """
+        data = {field: document[field] for field in self.kind.model_fields if field in document}
+        data["id"] = document["_id"]
+        micros = document.get("micros", {})
+        try:
+            for field in self.nested:
+                data[field] = _unescaped(data[field])
+            for field in self.moments:
+                if data[field] is not None:
+                    data[field] += timedelta(microseconds=micros.get(field, 0))
+            return self.kind.model_validate(data)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise StoreError(
+                f"The collection '{self.name}' holds a document that is no {self.kind.__name__}: "
+                f"{document['_id']!r} ({type(error).__name__}: {error})",
+                hint="It was probably edited by hand: mend or delete it.",
+            ) from error
+
+    def order(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What documents are sorted by: scenes by video and index, others as first saved."""
+        seq = document.get("seq", 0)
+        if self.kind is Scene:
+            return (document.get("video_id"), document.get("index"), seq)
+        return (seq,)
+
+    def queries(self, where: Mapping[str, Where]) -> Iterator[dict[str, Any]]:
+        """Filters that together match what fits, no document twice.
+
+        One is enough unless a collection holds more values than a query can.
+
+        Raises:
+            StoreError: The kind has no such field.
+        """
+        clauses: list[dict[str, Any]] = []
+        long: dict[str, list[Any]] = {}
+        for field, wanted in where.items():
+            if field not in self.kind.model_fields:
+                raise StoreError(
+                    f"A {self.kind.__name__} has no field '{field}'.",
+                    hint=choices(field, self.kind.model_fields),
+                    field=field,
+                )
+            if wanted is None or isinstance(wanted, (str, int, float, datetime)):
+                clauses.append(self._equals(field, wanted))
+            else:
+                long[field] = list(dict.fromkeys(wanted))
+        if not long:
+            yield {"$and": clauses} if clauses else {}
+            return
+        if not all(long.values()):
+            return
+        longest = max(long, key=lambda field: len(long[field]))
+        values = long.pop(longest)
+        clauses += [self._among(field, others) for field, others in long.items()]
+        for i in range(0, len(values), _AT_ONCE):
+            yield {"$and": [*clauses, self._among(longest, values[i : i + _AT_ONCE])]}
+
+    def _equals(self, field: str, value: Any) -> dict[str, Any]:
+        if isinstance(value, datetime):
+            at = value.astimezone(UTC)
+            return {field: {"$eq": at}, f"micros.{field}": at.microsecond % 1000}
+        return {_stored(field): {"$eq": value}}
+
+    def _among(self, field: str, values: list[Any]) -> dict[str, Any]:
+        if field in self.moments:
+            return {"$or": [self._equals(field, value) for value in values]}
+        return {_stored(field): {"$in": values}}
+
+
+def shape(kind: type[R]) -> Shape[R]:
+    """How this kind looks.
+
+    Raises:
+        StoreError: Records of this kind are not kept in a store.
+    """
+    found = _SHAPES.get(kind)
+    if found is None:
+        known = choices(kind.__name__, (one.__name__ for one in NAMES))
+        raise StoreError(f"A store does not hold records of the kind {kind.__name__}.", hint=known)
+    return found
+
+
+def _stored(field: str) -> str:
+    return "_id" if field == "id" else field
+
+
+def _escaped(value: Any) -> Any:
+    """The value with names that are safe: not empty of meaning to MongoDB are ``$``, ``.``, NUL."""
+    if isinstance(value, dict):
+        return {
+            _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", name): _escaped(inner)
+            for name, inner in value.items()
+        }
+    return [_escaped(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def _unescaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            _ESCAPED.sub(lambda match: chr(int(match[1], 16)), name): _unescaped(inner)
+            for name, inner in value.items()
+        }
+    return [_unescaped(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _shape(kind: type[R]) -> Shape[R]:
+    moments, nested = [], []
+    for field, info in kind.model_fields.items():
+        parts = {info.annotation}
+        if get_origin(info.annotation) in (Union, UnionType):
+            parts = set(get_args(info.annotation))
+        parts.discard(NoneType)
+        if parts == {datetime}:
+            moments.append(field)
+        elif not all(p in (str, int, float, bool) or get_origin(p) is Literal for p in parts):
+            nested.append(field)
+    return Shape(kind, NAMES[kind], tuple(moments), tuple(nested))
+
+
+_SHAPES: dict[type[Record], Shape[Any]] = {kind: _shape(kind) for kind in NAMES}

@@ -1,0 +1,229 @@
+"""The connection to a server: opened, kept over breaks, and its database made ready."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote_plus
+
+from toolkit.errors import StoreError
+from toolkit_store_mongodb.documents import INDEXES, NAMES
+from toolkit_store_mongodb.faults import explained, passes
+
+if TYPE_CHECKING:
+    from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection
+
+__all__ = ["META", "VERSION", "Server"]
+
+VERSION = 1
+"""Of the documents' form; it grows when a reader has to know more."""
+META = "toolkit"
+"""The collection whose one document holds the version and the number of the latest record."""
+
+T = TypeVar("T")
+_ID = "store"
+_LOGIN = re.compile(r"^[\w+]+://(?P<login>.*)@", re.DOTALL)
+_HOSTS = re.compile(r"[\w.:,\[\]-]+")
+_SHORTEST = 4  # a shorter "secret" would blank out half of every text
+
+
+class Server:
+    """One database of a MongoDB server. For many threads; not for a process that forked.
+
+    Args:
+        uri: ``mongodb://`` or ``mongodb+srv://``; options that it holds win.
+        database: The database's name.
+        username: The login's name, if the URI has none.
+        password: Its password.
+        timeout_s: How long to look for a server, to connect, and to wait for an answer.
+        settings: More settings of ``pymongo.MongoClient``.
+
+    Raises:
+        StoreError: There is no such server, it does not let us in, or the database is another
+            program's or of a newer version.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        database: str = "toolkit",
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        timeout_s: float = 20.0,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        from pymongo import MongoClient
+        from pymongo.errors import InvalidURI
+
+        self.place = f"The MongoDB at {_hosts(uri)}/{database}"
+        self.timeout_s = timeout_s
+        login = _LOGIN.match(uri)
+        parts = [uri, username, password, *(login["login"].split(":", 1) if login else ())]
+        forms = {form for part in parts if part for form in (part, unquote_plus(part))}
+        self._secrets = tuple(form for form in forms if len(form) >= _SHORTEST)
+        self._pid = os.getpid()
+        given = {
+            **_missing(uri, {**_defaults(timeout_s), **(settings or {})}),
+            **({"username": username} if username else {}),
+            **({"password": password} if password else {}),
+        }
+        with explained(self.place, self._secrets):
+            try:
+                self._client: MongoClient[dict[str, Any]] = MongoClient(uri, **given)
+            except (InvalidURI, ValueError, TypeError) as error:
+                if isinstance(error, OSError):
+                    raise
+                # The driver quotes what it cannot read, and that may be a part of the password.
+                raise StoreError(
+                    f"{self.place} cannot be used: its uri is not as it should be.",
+                    hint="It is mongodb://host:27017 or mongodb+srv://host; what stands before the "
+                    "@ is escaped as in a link, or comes as username and password of the store.",
+                    place=self.place,
+                ) from None
+            try:
+                self._open(database)
+            except BaseException:
+                self._client.close()
+                raise
+
+    def steadily(self, work: Callable[[], T]) -> T:
+        """Do what may be done twice; over breaks of the connection, try for ``timeout_s``.
+
+        Raises:
+            StoreError: It does not work, or not in that time.
+        """
+        if os.getpid() != self._pid:
+            raise StoreError(
+                f"{self.place} was opened by another process.",
+                hint="Connections do not survive a fork: open the store in the new process.",
+                place=self.place,
+            )
+        deadline, pause_s = 0.0, 0.005
+        with explained(self.place, self._secrets):
+            while True:
+                try:
+                    return work()
+                except Exception as error:
+                    deadline = deadline or time.monotonic() + self.timeout_s
+                    if not passes(error) or time.monotonic() > deadline:
+                        raise
+                # Those who wait for one another must not come back at the same moment.
+                time.sleep(random.uniform(0, pause_s))
+                pause_s = min(pause_s * 1.5, 0.5)
+
+    def collection(self, name: str) -> Collection[dict[str, Any]]:
+        """A collection of the database."""
+        return self._database[name]
+
+    def reserve(self, count: int) -> int:
+        """Numbers for so many records, above all that were given before: the first of them."""
+        from pymongo import ReturnDocument, WriteConcern
+
+        # Not waited for: a later write that is confirmed confirms what was written before it.
+        meta = self.collection(META).with_options(write_concern=WriteConcern(w=1))
+        found = meta.find_one_and_update(
+            {"_id": _ID}, {"$inc": {"seq": count}}, return_document=ReturnDocument.AFTER
+        )
+        if found is None:
+            raise StoreError(
+                f"{self.place} was emptied while it was in use.",
+                hint="Open the store anew.",
+                place=self.place,
+            )
+        return int(found["seq"]) - count + 1
+
+    def together(self, work: Callable[[ClientSession | None], None]) -> None:
+        """Do some writes in a transaction; one after the other where the server has none."""
+        from pymongo import ReadPreference
+
+        if not self.transactions:
+            work(None)
+            return
+        with (
+            self._client.start_session() as session,
+            session.start_transaction(read_preference=ReadPreference.PRIMARY),
+        ):
+            work(session)
+
+    def close(self) -> None:
+        """Close all connections."""
+        if os.getpid() == self._pid:
+            self._client.close()
+
+    def _open(self, database: str) -> None:
+        from bson.codec_options import CodecOptions
+
+        options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+        self._database = self._client.get_database(database, codec_options=options)
+        hello = self._client.admin.command("hello")
+        # Replica sets, Atlas among them, and routers of sharded clusters.
+        self.transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
+        meta = self._database[META]
+        if (found := meta.find_one({"_id": _ID})) is None:
+            theirs = set(self._database.list_collection_names()) & {*NAMES.values()}
+            # Another process may have begun to make them while this one looked.
+            if theirs and meta.find_one({"_id": _ID}) is None:
+                raise StoreError(
+                    f"{self.place} is the database of another program: it has collections named "
+                    f"{', '.join(sorted(theirs))}.",
+                    hint="Set another database of the store.",
+                    place=self.place,
+                )
+            first = {"$setOnInsert": {"version": VERSION, "seq": 0}}
+            meta.update_one({"_id": _ID}, first, upsert=True)
+        elif found["version"] > VERSION:
+            raise StoreError(
+                f"{self.place} was written by a newer version of the toolkit "
+                f"(database version {found['version']}, this one knows {VERSION}).",
+                hint="Upgrade with: pip install -U video-analysis-toolkit",
+                place=self.place,
+            )
+        self._make_indexes()
+
+    def _make_indexes(self) -> None:
+        """Make what is missing; the server leaves alone what is there."""
+        from pymongo import IndexModel
+
+        for kind, indexes in INDEXES.items():
+            models = [IndexModel([(field, 1) for field in fields]) for fields in indexes]
+            self._database[NAMES[kind]].create_indexes(models)
+
+
+def _defaults(timeout_s: float) -> dict[str, object]:
+    milliseconds = max(1, int(timeout_s * 1000))
+    return {
+        "appname": "video-analysis-toolkit",
+        "connectTimeoutMS": milliseconds,
+        "serverSelectionTimeoutMS": milliseconds,
+        "socketTimeoutMS": milliseconds,
+        "waitQueueTimeoutMS": milliseconds,
+        # Confirmed when most of the servers have it, on their disks: no crash takes it back.
+        "w": "majority",
+        "journal": True,
+        "wTimeoutMS": milliseconds,
+        "retryReads": True,
+        "retryWrites": True,
+    }
+
+
+def _missing(uri: str, settings: Mapping[str, object]) -> dict[str, Any]:
+    """The settings that the URI does not speak of."""
+    query = uri.rpartition("@")[2].partition("?")[2]
+    spoken = {option.partition("=")[0].lower() for option in re.split("[&;]", query)}
+    if "ssl" in spoken:
+        spoken.add("tls")
+    if "w" in spoken:
+        spoken |= {"journal", "wtimeoutms"}
+    return {name: value for name, value in settings.items() if name.lower() not in spoken}
+
+
+def _hosts(uri: str) -> str:
+    """The hosts of a URI, for people; nothing where what stands there may be a secret."""
+    hosts = re.split("[/?]", uri.partition("://")[2].rpartition("@")[2])[0]
+    return hosts if _HOSTS.fullmatch(hosts) else "this uri"

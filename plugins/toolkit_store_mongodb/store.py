@@ -1,0 +1,153 @@
+"""The MongoDB store."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from toolkit.errors import StoreError
+from toolkit.records import Answer, Record
+from toolkit.stages.store import Hit, Store, Where
+from toolkit_store_mongodb.documents import NAMES, shape
+from toolkit_store_mongodb.faults import explained
+from toolkit_store_mongodb.search import pipeline
+from toolkit_store_mongodb.server import Server
+from toolkit_store_mongodb.words import snippet, terms
+
+if TYPE_CHECKING:
+    from bson.raw_bson import RawBSONDocument
+    from pymongo.client_session import ClientSession
+
+__all__ = ["MongoDBStore"]
+
+R = TypeVar("R", bound=Record)
+_LARGEST = 16 * 1024 * 1024 - 4096  # 16 MiB, less what the update around a document takes
+_AT_ONCE = 1000  # records a command, so that none takes long
+
+
+class MongoDBStore(Store):
+    """Every record in one database of a MongoDB server, a collection a kind.
+
+    Args:
+        server: The server; the store closes it.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def __repr__(self) -> str:
+        return f"<MongoDBStore: {self._server.place}>"
+
+    def save(self, records: Iterable[Record]) -> None:
+        # All are checked before one is written. Of two with one id the later wins.
+        kinds: dict[type[Record], dict[str, RawBSONDocument]] = {}
+        for record in records:
+            document = self._document(record)
+            kinds.setdefault(type(record), {})[record.id] = document
+        total = sum(map(len, kinds.values()))
+        if not total:
+            return
+        first = self._server.steadily(lambda: self._server.reserve(total))
+
+        def write(session: ClientSession | None) -> None:
+            number = first
+            for kind in NAMES:
+                rows = kinds.get(kind, {})
+                self._write(NAMES[kind], rows, number, session)
+                number += len(rows)
+
+        if total == 1:  # which is all or nothing by itself
+            self._server.steadily(lambda: write(None))
+        else:
+            self._server.steadily(lambda: self._server.together(write))
+
+    def find(self, kind: type[R], /, **where: Where) -> list[R]:
+        of = shape(kind)
+        rows = self._server.collection(of.name)
+        found: list[tuple[tuple[Any, ...], R]] = []
+        for query in of.queries(where):
+
+            def read(query: dict[str, Any] = query) -> list[tuple[tuple[Any, ...], R]]:
+                documents = rows.find(query, {"words": False})
+                return [(of.order(document), of.record(document)) for document in documents]
+
+            found += self._server.steadily(read)
+        # Mostly in order already, so that this costs less than an index that every write feeds.
+        found.sort(key=lambda pair: pair[0])
+        return [record for _, record in found]
+
+    def count(self, kind: type[Record], /, **where: Where) -> int:
+        of = shape(kind)
+        rows = self._server.collection(of.name)
+        total = 0
+        for query in of.queries(where):
+            total += self._server.steadily(functools.partial(rows.count_documents, query))
+        return total
+
+    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+        # Text that is not Unicode cannot be passed at all.
+        wanted = terms(words.encode(errors="replace").decode())
+        if not wanted or limit < 1:
+            return []
+        answers = self._server.collection(NAMES[Answer])
+        longest_ms = int(self._server.timeout_s * 1000)
+
+        def read() -> tuple[list[Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
+            with answers.aggregate(
+                pipeline(wanted, limit), allowDiskUse=True, maxTimeMS=longest_ms
+            ) as scenes:
+                best = [scene["best"] for scene in scenes]
+            ids = {"_id": {"$in": [one["id"] for one in best]}}
+            texts = answers.find(ids, ["scene_id", "video_id", "text"])
+            return best, {text["_id"]: text for text in texts}
+
+        best, texts = self._server.steadily(read)
+        return [
+            Hit(text["scene_id"], text["video_id"], snippet(text["text"], wanted), one["score"])
+            for one in best
+            if (text := texts.get(one["id"]))  # it may have gone since
+        ]
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _document(self, record: Record) -> RawBSONDocument:
+        """A record as it is sent, once it is sure that it can be.
+
+        Raises:
+            StoreError: It has no id, its kind is not kept, or a value does not fit.
+        """
+        from bson import encode
+        from bson.raw_bson import RawBSONDocument
+
+        kind = type(record)
+        document = shape(kind).document(record)
+        if not record.id:
+            raise StoreError(f"A {kind.__name__} without an id cannot be saved: {record!r}")
+        with explained(self._server.place):
+            data = encode(document)
+            encode({"_id": record.id})
+        if len(data) > _LARGEST:
+            raise StoreError(
+                f"A {kind.__name__} has {len(data) / 2**20:.1f} MiB: {record.id}",
+                hint="MongoDB has documents of up to 16 MiB.",
+            )
+        return RawBSONDocument(data)
+
+    def _write(
+        self,
+        name: str,
+        rows: Mapping[str, RawBSONDocument],
+        number: int,
+        session: ClientSession | None,
+    ) -> None:
+        """Insert documents, or update those with their ids in place, so that the order stays."""
+        from pymongo import UpdateOne
+
+        updates = [
+            UpdateOne({"_id": key}, {"$set": row, "$setOnInsert": {"seq": number + i}}, upsert=True)
+            for i, (key, row) in enumerate(rows.items())
+        ]
+        for i in range(0, len(updates), _AT_ONCE):
+            self._server.collection(name).bulk_write(updates[i : i + _AT_ONCE], session=session)
