@@ -44,6 +44,7 @@ $(VENV)/.installed-all: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable ".[dev]"
+	@bash tools/mongod_libraries.sh $(BIN)/python
 	@touch $@ $(VENV)/.installed-all
 
 .PHONY: install

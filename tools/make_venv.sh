@@ -15,25 +15,7 @@ fits() {
 }
 can_make() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
-install_packages() {
-    local as_root=()
-    if ! command -v apt-get >/dev/null; then
-        say "error: this system has no apt-get: install Python 3.11, 3.12 or 3.13 with venv and pip"
-        return 1
-    fi
-    if [ "$(id -u)" -ne 0 ]; then
-        if ! sudo -n true 2>/dev/null; then
-            say "error: packages are missing; install them and try again:"
-            say "    sudo apt-get install $*"
-            return 1
-        fi
-        as_root=(sudo -n)
-    fi
-    say "Installing $*"
-    "${as_root[@]}" apt-get -qq update </dev/null >/dev/null
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get -qq install --yes --no-install-recommends "$@" </dev/null >/dev/null
-}
+install_packages() { bash "$(dirname "$0")/debian_packages.sh" "$@"; }
 
 find_python() {
     local name
