@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -117,9 +116,6 @@ def _watch(
     from toolkit.execution.display import follow
 
     interrupted = False
-    if sys.stderr.isatty() and not (setup.raw and "level" in setup.raw.values.get("logging", {})):
-        # The bars count the failures and a table tells them: no need to log them as well.
-        logging.getLogger("toolkit.execution").setLevel(logging.ERROR)
     try:
         follow(handle, show=not quiet)
     except (KeyboardInterrupt, TimeoutError):

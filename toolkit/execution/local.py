@@ -84,6 +84,16 @@ class LocalEngine:
     # ------------------------------------------------------------------ the supervisor
 
     def _supervise(self) -> None:
+        try:
+            self._drive()
+            self.pipeline.close()
+        except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
+            self._abort(error)
+        finally:  # whatever happened, nobody waits for ever
+            self.tally.end()
+            self.ended.set()
+
+    def _drive(self) -> None:
         workers = [
             *self._crowd("acquire", self._acquire, self._fetchers),
             *self._crowd("scan", self._scan, self._scanners),
@@ -103,9 +113,6 @@ class LocalEngine:
         except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
             self._abort(error)
         self.tally.tell("status", status)
-        self.tally.end()
-        self.pipeline.close()
-        self.ended.set()
 
     def _crowd(self, name: str, target: Callable[[], None], count: int) -> list[threading.Thread]:
         def guarded() -> None:
