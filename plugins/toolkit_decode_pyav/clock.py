@@ -49,5 +49,14 @@ class Clock:
         self._last_s = time_s
         return time_s
 
+    def of(self, ticks: int) -> float:
+        """The time of a frame out of turn, once the first frame had its own."""
+        assert self._zero is not None  # the first frame's timestamp
+        return (ticks - self._zero) * self._numerator / self._denominator
+
+    def ticks(self, time_s: float) -> int:
+        """The timestamp of a time, once the first frame had its own."""
+        return (self._zero or 0) + self._ticks(time_s)
+
     def _ticks(self, seconds: float) -> int:
         return round(seconds * self._denominator / self._numerator)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.stages.decode import Decoder
+from toolkit.stages.decode import DecodedFrame, Decoder, FrameSeries, frames_shown
 from toolkit_decode_pyav.metadata import read_metadata
 from toolkit_decode_pyav.opening import opened
+from toolkit_decode_pyav.seeking import Seeker
 from toolkit_decode_pyav.stream import PyAVStream
 
 if TYPE_CHECKING:
@@ -38,3 +39,17 @@ class PyAVDecoder(Decoder):
             if self._options.skip_nonref:
                 stream.codec_context.skip_frame = "NONREF"
             yield PyAVStream(container, stream, path)
+
+    @contextmanager
+    def frames_at(self, path: Path, times_s: Iterable[float]) -> Iterator[FrameSeries]:
+        with ExitStack() as files:
+            stream = files.enter_context(self.open(path))
+            seeker = Seeker(stream)
+
+            def frames() -> Iterator[DecodedFrame]:
+                yield from seeker.frames(times_s)
+                if seeker.unreached:
+                    again = files.enter_context(self.open(path))
+                    yield from frames_shown(again, seeker.unreached)
+
+            yield FrameSeries(frames(), stream)

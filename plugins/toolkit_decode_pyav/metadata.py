@@ -125,7 +125,8 @@ def _varies(stream: VideoStream, path: Path) -> bool:
     otherwise: a file that starts steady and varies later is then not noticed.
     """
     if stream.frames and len(stream.index_entries) >= stream.frames:
-        times = sorted(e.timestamp for e in stream.index_entries if not e.is_discard)
+        # What an edit list hides counts: without it there would be gaps where frames are reordered.
+        times = sorted(entry.timestamp for entry in stream.index_entries)
     else:
         times = sorted(_first_times(path))
         if len(times) > _LOOK_AHEAD - 64:

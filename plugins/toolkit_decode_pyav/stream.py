@@ -29,6 +29,8 @@ __all__ = ["PyAVFrame", "PyAVStream", "pixel_shape", "promised_s", "usual_frame_
 
 _READ_ATTEMPTS = 64
 """How often in a row a file may fail to give a packet before that counts as its end."""
+_UNORDERED = frozenset({("avi", "h264")})
+"""What AVI times in order of decoding, and FFmpeg does not put into that of presentation."""
 _BT709, _UNSPECIFIED, _HD_LINES = 1, 2, 576
 
 
@@ -101,12 +103,13 @@ class PyAVStream(Iterator[PyAVFrame]):
         self.end_s = 0.0
         self.share_read: float | None = None
         self.frame_s = usual_frame_s(stream)
-        self._container = container
-        self._stream = stream
+        codec = stream.codec_context.codec.canonical_name
+        self.container = container
+        self.stream = stream
         self._path = path
         self._scalers = VideoReformatter(), VideoReformatter()
-        self._tick = Fraction(stream.time_base or Fraction(1, 90_000))
-        self._clock = Clock(self._tick, self.frame_s)
+        self.tick = Fraction(stream.time_base or Fraction(1, 90_000))
+        self._clock = Clock(self.tick, self.frame_s)
         self._problem: Exception | None = None
         self._others_end_s = 0.0
         self._pictures = self._decoded()
@@ -118,14 +121,14 @@ class PyAVStream(Iterator[PyAVFrame]):
                 hint="Copy or download it again." if self.damaged else None,
                 path=str(path),
             ) from self._problem
-        self._use_dts = self.first.pts is None
-        self.start_s = float((self.first.pts or 0) * self._tick)
+        self.use_dts = self.first.pts is None or (container.format.name, codec) in _UNORDERED
+        self.start_s = float((self.first.pts or 0) * self.tick)
         self.rotation, self._mirrored = _orientation(self.first)
         shape = pixel_shape(stream)
         width = round(self.first.width * max(shape, 1.0))
         height = round(self.first.height / min(shape, 1.0))
         self.width, self.height = (height, width) if self.rotation % 180 else (width, height)
-        self._promise_s, self._promise_is_files = promised_s(container, stream, self.start_s)
+        self.promise_s, self._promise_is_files = promised_s(container, stream, self.start_s)
         self._frames = self._timed()
 
     def __next__(self) -> PyAVFrame:
@@ -135,24 +138,29 @@ class PyAVStream(Iterator[PyAVFrame]):
         picture = self.first
         self.first = None  # or it would be held to the end of the file
         while picture is not None:
-            pts_s = self._clock.at(picture.dts if self._use_dts else picture.pts)
-            length_s = float(picture.duration * self._tick) or self.frame_s
+            pts_s = self._clock.at(picture.dts if self.use_dts else picture.pts)
+            length_s = float(picture.duration * self.tick) or self.frame_s
             self.end_s = round(pts_s + length_s, 9)
-            yield PyAVFrame(picture, pts_s, self.rotation, self._mirrored, self._scalers)
+            yield self.frame(picture, pts_s)
             picture = next(self._pictures, None)
         self.share_read = self._share()
 
-    def _decoded(self) -> Iterator[VideoFrame]:
-        for packet in self._packets():
-            if packet.size:  # an empty packet would tell the decoder that the file ends
-                yield from self._decode(packet)
-        yield from self._decode(None)
+    def frame(self, picture: VideoFrame, pts_s: float) -> PyAVFrame:
+        """The picture as a frame of this stream."""
+        return PyAVFrame(picture, pts_s, self.rotation, self._mirrored, self._scalers)
 
-    def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+    def _decoded(self) -> Iterator[VideoFrame]:
+        for packet in self.packets():
+            if packet.size:  # an empty packet would tell the decoder that the file ends
+                yield from self.decode(packet)
+        yield from self.decode(None)
+
+    def decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """The pictures that come out as a packet goes in; None tells the decoder of the end."""
         import av
 
         try:
-            return self._stream.decode(packet)
+            return self.stream.decode(packet)
         except av.error.MemoryError as error:
             raise unreadable(self._path, error) from error
         except av.error.FFmpegError as error:
@@ -160,15 +168,16 @@ class PyAVStream(Iterator[PyAVFrame]):
             self._problem = error
             return []
 
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
+    def packets(self) -> Iterator[Packet[VideoStream]]:
+        """The packets from where the file stands; those that cannot be read are counted."""
         import av
 
         failures = 0
         while failures < _READ_ATTEMPTS:
             try:
-                for packet in self._container.demux():
+                for packet in self.container.demux():
                     failures = 0
-                    if packet.stream is self._stream:
+                    if packet.stream is self.stream:
                         yield cast("Packet[VideoStream]", packet)
                     else:
                         self._note_end(packet)
@@ -187,15 +196,15 @@ class PyAVStream(Iterator[PyAVFrame]):
             self._others_end_s = max(self._others_end_s, end_s)
 
     def _share(self) -> float | None:
-        if not self._promise_s:
+        if not self.promise_s:
             return None
         read_s = self.end_s
         if self._promise_is_files:
             read_s = max(read_s, self._others_end_s - self.start_s)
         # Containers round, and the last frame's length is often a guess.
-        if read_s >= self._promise_s - 2 * self.frame_s - 0.05:
+        if read_s >= self.promise_s - 2 * self.frame_s - 0.05:
             return 1.0
-        return read_s / self._promise_s
+        return read_s / self.promise_s
 
 
 def usual_frame_s(stream: VideoStream) -> float:

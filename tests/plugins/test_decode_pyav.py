@@ -9,11 +9,13 @@ import pytest
 
 from toolkit.errors import NotAVideoError
 from toolkit.stages.decode import Decoder
-from toolkit.testing.decoders import DecoderSuite, damage
+from toolkit.testing.decoder_cases import damage, groups_of
+from toolkit.testing.decoders import DecoderSuite
 from toolkit.testing.media import number_of, numbered, write_numbered
 from toolkit_decode_pyav import PyAVOptions
 from toolkit_decode_pyav.clock import Clock
 from toolkit_decode_pyav.decoder import PyAVDecoder
+from toolkit_decode_pyav.seeking import Seeker
 
 
 @pytest.fixture
@@ -31,6 +33,56 @@ class TestOneThread(DecoderSuite):
     @pytest.fixture
     def decoder(self) -> Decoder:
         return PyAVDecoder(PyAVOptions(threads=1))
+
+
+class TestSeeks:
+    """How often a reader of some frames goes to another place in the file."""
+
+    @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+    def test_one_a_group_of_pictures(
+        self, decoder: PyAVDecoder, suffix: str, tmp_path: Path
+    ) -> None:
+        path = write_numbered(tmp_path / f"clip.{suffix}", 200, options=groups_of(20))
+        wanted = [number / 25 for number in (21, 24, 33, 33, 85, 90, 161, 170, 175)]
+        with decoder.open(path) as stream:
+            seeker = Seeker(stream)
+            found = [number_of(frame.rgb(96, 64)) for frame in seeker.frames(wanted)]
+        assert found == [21, 24, 33, 33, 85, 90, 161, 170, 175]
+        assert seeker.seeks == 3
+        assert stream.damaged == 0
+
+    @pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
+    def test_a_step_back_is_learnt_once(
+        self, decoder: PyAVDecoder, suffix: str, tmp_path: Path
+    ) -> None:
+        # The last frames of groups: decoding times lead into the next one.
+        path = write_numbered(tmp_path / f"clip.{suffix}", 200, options=groups_of(20))
+        wanted = [number / 25 for number in range(19, 200, 20)]
+        with decoder.open(path) as stream:
+            seeker = Seeker(stream)
+            found = [number_of(frame.rgb(96, 64)) for frame in seeker.frames(wanted)]
+        assert found == list(range(19, 200, 20))
+        assert seeker.seeks <= len(wanted) + 2
+
+    def test_all_frames_need_no_more_than_one(self, decoder: PyAVDecoder, tmp_path: Path) -> None:
+        path = write_numbered(tmp_path / "clip.mp4", 200, options=groups_of(20))
+        with decoder.open(path) as stream:
+            seeker = Seeker(stream)
+            assert len(list(seeker.frames(number / 25 for number in range(200)))) == 200
+        assert seeker.seeks == 1
+
+    @pytest.mark.parametrize("suffix", ["mp4", "ts"])
+    def test_pictures_refreshed_a_stripe_at_a_time(
+        self, decoder: PyAVDecoder, suffix: str, tmp_path: Path
+    ) -> None:
+        # There is one keyframe, at the start, whatever the container says.
+        options = {"x264-params": "intra-refresh=1:keyint=20:bframes=0"}
+        path = write_numbered(tmp_path / f"clip.{suffix}", 100, options=options)
+        with decoder.open(path) as stream:
+            whole = [frame.rgb(96, 64) for frame in stream]
+        with decoder.frames_at(path, [1.0, 2.2, 3.6]) as found:
+            for number, frame in zip((25, 55, 90), found, strict=True):
+                assert np.array_equal(frame.rgb(96, 64), whole[number])
 
 
 def times_of(decoder: PyAVDecoder, path: Path) -> list[float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -15,9 +15,19 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["DecodedFrame", "Decoder", "FrameStream", "ImageFormat"]
+__all__ = [
+    "MOMENT_S",
+    "DecodedFrame",
+    "Decoder",
+    "FrameSeries",
+    "FrameStream",
+    "ImageFormat",
+    "frames_shown",
+]
 
 ImageFormat = Literal["bgr24", "gray", "yuv420p"]
+MOMENT_S = 1e-6
+"""Times this near are the same: less than any container's tick, more than rounding adds."""
 
 
 class DecodedFrame(Protocol):
@@ -62,6 +72,41 @@ class FrameStream(Iterator[DecodedFrame], Protocol):
     share_read: float | None
 
 
+class FrameSeries(Iterator[DecodedFrame]):
+    """Some frames of a file, and the size they are shown in.
+
+    Args:
+        frames: The frames.
+        stream: The stream they are from; ``width``, ``height`` and ``frame_s`` are its own.
+    """
+
+    def __init__(self, frames: Iterable[DecodedFrame], stream: FrameStream) -> None:
+        self._frames = iter(frames)
+        self.width, self.height = stream.width, stream.height
+        self.frame_s = stream.frame_s
+
+    def __next__(self) -> DecodedFrame:
+        return next(self._frames)
+
+
+def frames_shown(
+    frames: Iterable[DecodedFrame], times_s: Iterable[float]
+) -> Iterator[DecodedFrame]:
+    """For each time, ascending, the frame shown at it: the last that starts no later.
+
+    Args:
+        frames: Frames in order of presentation.
+        times_s: Times in seconds; before the first frame that one is shown, after the last it.
+    """
+    coming = iter(frames)
+    shown = after = next(coming, None)
+    for time_s in sorted(times_s):
+        while after is not None and after.pts_s <= time_s + MOMENT_S:
+            shown, after = after, next(coming, None)
+        if shown is not None:
+            yield shown
+
+
 class Decoder(Component):
     """Reads files. One decoder serves many threads; each stream belongs to one."""
 
@@ -84,3 +129,22 @@ class Decoder(Component):
             NotAVideoError: There is no frame to decode.
             DecodeError: The file cannot be read.
         """
+
+    @contextmanager
+    def frames_at(self, path: Path, times_s: Iterable[float]) -> Iterator[FrameSeries]:
+        """For each time, ascending, the frame shown at it: the last that starts no later.
+
+        The frames and their times are those that :meth:`open` gives. Before the first frame that
+        one is shown, after the last frame that one; a time given twice gives its frame twice. A
+        decoder that can seek overrides this: here the file is read from its start.
+
+        Args:
+            path: The file.
+            times_s: Times in seconds, counted as ``pts_s`` is.
+
+        Raises:
+            NotAVideoError: There is no frame to decode.
+            DecodeError: The file cannot be read.
+        """
+        with self.open(path) as stream:
+            yield FrameSeries(frames_shown(stream, times_s), stream)

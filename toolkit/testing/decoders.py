@@ -13,69 +13,59 @@ many, too few or in another's place is seen whatever its timestamp says.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from toolkit.errors import DecodeError, NotAVideoError
-from toolkit.stages.decode import Decoder
-from toolkit.testing.media import BAD_FILES, number_of, write_numbered
+from toolkit.stages.decode import MOMENT_S, DecodedFrame, Decoder
+from toolkit.testing.decoder_cases import CASES, damage, groups_of
+from toolkit.testing.media import BAD_FILES, cut_file, number_of, write_numbered
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["DecoderSuite"]
 
-_COUNT = 40
-_UNEVEN_MS = [index * 40 + index % 3 * 11 for index in range(_COUNT)]
-_QUIET_HEVC = {"x265-params": "log-level=none"}
-_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
-_FILES: dict[str, tuple[str, dict[str, Any]]] = {
-    "b_frames": ("clip.mp4", {}),
-    "no_b_frames": ("clip.mp4", {"options": {"bf": "0"}}),
-    "short_gops": ("clip.mp4", {"options": {"g": "5"}}),
-    "mkv": ("clip.mkv", {}),
-    "ntsc_mkv": ("clip.mkv", {"rate": Fraction(30_000, 1001)}),
-    "mpegts": ("clip.ts", {}),
-    "fragmented": ("clip.mp4", {"container_options": _FRAGMENTS}),
-    "no_duration": ("clip.mkv", {"container_options": {"live": "1"}}),
-    "uneven_mp4": ("clip.mp4", {"times_ms": _UNEVEN_MS}),
-    "uneven_mkv": ("clip.mkv", {"times_ms": _UNEVEN_MS}),
-    "late_start_ts": ("clip.ts", {"times_ms": [10_000 + 40 * i for i in range(_COUNT)]}),
-    "late_start_mkv": ("clip.mkv", {"times_ms": [10_000 + 40 * i for i in range(_COUNT)]}),
-    "mpeg4_avi": ("clip.avi", {"codec": "mpeg4"}),
-    "mpeg4_avi_b_frames": ("clip.avi", {"codec": "mpeg4", "options": {"bf": "2"}}),
-    "hevc": ("clip.mp4", {"codec": "libx265", "options": _QUIET_HEVC}),
-    "ten_bit": (
-        "clip.mkv",
-        {"codec": "libx265", "options": _QUIET_HEVC, "pixel_format": "yuv420p10le"},
-    ),
-    "vp9": ("clip.webm", {"codec": "libvpx-vp9"}),
-    "odd_size": ("clip.webm", {"codec": "libvpx-vp9", "size": (97, 65)}),
-    "av1": ("clip.mkv", {"codec": "libsvtav1", "options": {"preset": "12"}}),
-    "sound": ("clip.mp4", {"sound": True}),
-    "one_frame": ("clip.mp4", {"count": 1}),
+_TRUNCATED: dict[str, dict[str, Any]] = {
+    "ts": {},
+    "avi": {"codec": "mpeg4"},
+    "webm": {"codec": "libvpx"},
 }
-
-
-def _expected_s(options: dict[str, Any]) -> list[float]:
-    if "times_ms" in options:
-        times = options["times_ms"]
-        return [(time - times[0]) / 1000 for time in times]
-    return [float(i / Fraction(options.get("rate", 25))) for i in range(options.get("count", 40))]
 
 
 class DecoderSuite:
     """The contract of :class:`toolkit.stages.decode.Decoder`, as tests."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset()
-    """Names of files that the decoder's documentation says it cannot read."""
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    """What the decoder's documentation says it cannot do, and why: names of
+    :data:`~toolkit.testing.decoder_cases.CASES` and those that the tests ask for."""
 
     @pytest.fixture
     def decoder(self) -> Decoder:
         """The decoder under test."""
         raise NotImplementedError("provide the fixture 'decoder'")
+
+    def needs(self, *names: str) -> None:
+        """Skip the test where the decoder does not do one of these things."""
+        for name in names:
+            if name in self.unsupported:
+                pytest.skip(f"{name}: {self.unsupported[name]}")
+
+    @pytest.fixture
+    def path(self, kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """The file of a case, written once for all suites of a session."""
+        self.needs(kind)
+        folder = tmp_path_factory.getbasetemp() / "decoder-cases" / kind
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            CASES[kind].write(folder)
+        return folder / CASES[kind].name
 
     def read(self, decoder: Decoder, path: Path) -> tuple[list[int], list[float]]:
         """The numbers and the times of a file's frames."""
@@ -86,48 +76,70 @@ class DecoderSuite:
                 times.append(frame.pts_s)
         return numbers, times
 
-    @pytest.mark.parametrize("kind", _FILES)
+    @pytest.mark.parametrize("kind", CASES)
     def test_every_frame_once_and_at_its_time(
-        self, decoder: Decoder, kind: str, tmp_path: Path
+        self, decoder: Decoder, kind: str, path: Path
     ) -> None:
-        """Frames, times and metadata of every kind of file."""
-        if kind in self.unsupported:
-            pytest.skip("documented as not supported")
-        name, options = _FILES[kind]
-        path = write_numbered(tmp_path / name, **options)
-        expected_s = _expected_s(options)
+        """Frames and times of every kind of file."""
+        case = CASES[kind]
         numbers, times_s = [], []
         with decoder.open(path) as stream:
             for frame in stream:
                 numbers.append(number_of(frame.rgb(stream.width, stream.height)))
                 times_s.append(frame.pts_s)
-        assert numbers == list(range(len(expected_s)))
+        assert numbers == list(case.numbers)
         assert times_s[0] == 0
-        assert times_s == pytest.approx(expected_s, abs=0.0011)  # Matroska counts milliseconds
-        assert (stream.width, stream.height) == options.get("size", (96, 64))
+        assert times_s == pytest.approx(case.times_s, abs=0.0011)  # Matroska counts milliseconds
+        assert (stream.width, stream.height) == case.size
         assert stream.damaged == 0
         assert stream.share_read in {None, 1.0}
-        assert stream.frame_s == pytest.approx(
-            expected_s[-1] / (len(numbers) - 1 or 1), rel=0.1
-        ) or (len(numbers) == 1)
+        usual_s = case.times_s[-1] / (len(numbers) - 1 or 1)
+        assert stream.frame_s == pytest.approx(usual_s, rel=0.1) or len(numbers) == 1
         assert times_s[-1] < stream.end_s < times_s[-1] + 0.1
 
+    @pytest.mark.parametrize("kind", CASES)
+    def test_the_metadata_fit_the_frames(self, decoder: Decoder, kind: str, path: Path) -> None:
+        """What the file says about itself, and what it does not say is None."""
+        self.needs("metadata")
+        case = CASES[kind]
         video = decoder.probe(path)
-        assert (video.width, video.height) == options.get("size", (96, 64))
+        # A program stream times a picture now and then: its end is a guess.
+        end_s = pytest.approx(case.times_s[-1] + 0.04, abs=0.7 if kind == "mpeg2_ps" else 0.05)
+        assert (video.width, video.height) == case.size
         assert video.variable_frame_rate == kind.startswith("uneven")
-        assert video.duration_s is None or video.duration_s == pytest.approx(stream.end_s, abs=0.05)
-        assert video.frame_count in {None, len(numbers)}
-        assert video.bit_depth == (10 if kind == "ten_bit" else 8)
-        assert video.start_s == pytest.approx(10 if kind.startswith("late") else 0, abs=0.2)
+        assert video.duration_s is None or video.duration_s == end_s
+        assert video.frame_count in {None, len(case.numbers)}
+        assert video.bit_depth == (10 if kind.startswith("ten_bit") else 8)
+        assert video.start_s == pytest.approx(case.start_s, abs=0.6)  # MPEG starts half a second in
         assert len(video.audio) == (kind == "sound")
         assert video.size_bytes == path.stat().st_size
         assert video.id == ""
+
+    @pytest.mark.parametrize("kind", CASES)
+    def test_any_frame_at_any_time(self, decoder: Decoder, kind: str, path: Path) -> None:
+        """Frames found by their times are those of the stream, bit by bit."""
+        with decoder.open(path) as stream:
+            frames = _seen(stream, stream.width, stream.height)
+        times_s = [time_s for time_s, _ in frames]
+        after_s = [time_s + 0.001 for time_s in times_s]
+        few = [[time_s] for time_s in times_s[:: len(times_s) // 5 or 1]]
+        outside = [-1.0, times_s[-1] + 100, times_s[-1] + 101]
+        for wanted in (times_s, after_s, times_s[1::7], *few, outside, times_s[3:4] * 2, []):
+            shown = [
+                max([n for n, t in enumerate(times_s) if t <= w + MOMENT_S] or [0])
+                for w in sorted(wanted)
+            ]
+            with decoder.frames_at(path, wanted[::-1]) as found:
+                seen = _seen(found, found.width, found.height)
+            assert [time_s for time_s, _ in seen] == [times_s[n] for n in shown]
+            assert all((s[1] == frames[n][1]).all() for s, n in zip(seen, shown, strict=True))
 
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_turned_pictures_come_upright(
         self, decoder: Decoder, rotation: int, tmp_path: Path
     ) -> None:
         """Phones store pictures lying down and a note on how to turn them."""
+        self.needs("rotation")
         path = write_numbered(tmp_path / "clip.mp4", 12, rotation=rotation)
         numbers, _ = self.read(decoder, path)
         assert numbers == list(range(12))
@@ -138,6 +150,7 @@ class DecoderSuite:
 
     def test_pixels_that_are_not_square(self, decoder: Decoder, tmp_path: Path) -> None:
         """The stream's size is that of the picture as shown."""
+        self.needs("pixel_shape")
         path = write_numbered(tmp_path / "clip.mp4", 3, pixel_shape=Fraction(4, 3))
         with decoder.open(path) as stream:
             assert (stream.width, stream.height) == (128, 64)
@@ -149,6 +162,7 @@ class DecoderSuite:
         self, decoder: Decoder, kind: str, tmp_path: Path
     ) -> None:
         """A broken download is read to where it broke, and says so."""
+        self.needs(kind)
         path = BAD_FILES[kind](tmp_path)
         with decoder.open(path) as stream:
             count = sum(1 for _ in stream)
@@ -156,10 +170,39 @@ class DecoderSuite:
         assert stream.share_read == pytest.approx(count / 120, abs=0.1)
         assert decoder.probe(path).duration_s == pytest.approx(4.8, abs=0.05)
 
+    @pytest.mark.parametrize("suffix", _TRUNCATED)
+    def test_truncated_file_of_a_kind_that_needs_no_index(
+        self, decoder: Decoder, suffix: str, tmp_path: Path
+    ) -> None:
+        """The frames before the break are there, in order, and found by their times."""
+        self.needs(f"truncated_{suffix}")
+        whole = write_numbered(tmp_path / f"clip.{suffix}", 120, **_TRUNCATED[suffix])
+        numbers, times_s = self.read(decoder, cut_file(whole, 0.6))
+        assert 10 < len(numbers) < 110
+        assert numbers[:-1] == list(range(len(numbers) - 1))  # of the last a part may be missing
+        with decoder.frames_at(whole, [0.2, 4.7]) as found:
+            assert [frame.pts_s for frame in found] == pytest.approx([0.2, times_s[-1]])
+
+    @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+    def test_damage_in_the_middle_stays_there(
+        self, decoder: Decoder, suffix: str, tmp_path: Path
+    ) -> None:
+        """Frames before the hurt group of pictures and after it are whole, at their times."""
+        self.needs(f"damaged_{suffix}")
+        path = write_numbered(tmp_path / f"clip.{suffix}", options=groups_of(10))
+        damage(path, packet=22)
+        numbers, times_s = self.read(decoder, path)
+        shown = {
+            round(time_s * 25): number for time_s, number in zip(times_s, numbers, strict=True)
+        }
+        whole = [*range(20), *range(30, 40)]
+        assert [shown.get(number) for number in whole] == whole
+
     def test_a_bad_packet_takes_no_other_frame_with_it(
         self, decoder: Decoder, tmp_path: Path
     ) -> None:
         """Damage in the middle costs the frames it is in, and no later frame's time."""
+        self.needs("damaged_packet")
         path = write_numbered(tmp_path / "clip.mkv", codec="mjpeg", pixel_format="yuvj420p")
         damage(path, packet=20)
         numbers, times_s = self.read(decoder, path)
@@ -226,18 +269,10 @@ class DecoderSuite:
         assert read == [list(range(20 + i)) for i in range(4)] * 2
 
 
-def damage(path: Path, packet: int) -> None:
-    """Overwrite one packet of a file with noise, its header included."""
-    import av
-
-    with av.open(str(path)) as container:
-        hurt = [p for p in container.demux(video=0) if p.size][packet]
-        position, size = hurt.pos, hurt.size
-    assert position is not None
-    with path.open("r+b") as file:
-        # Past the container's own words on the packet: the file must stay readable.
-        file.seek(position + 16)
-        file.write(bytes(255 - i % 251 for i in range(size - 16)))
+def _seen(
+    frames: Iterable[DecodedFrame], width: int, height: int
+) -> list[tuple[float, npt.NDArray[np.uint8]]]:
+    return [(frame.pts_s, frame.rgb(width, height)) for frame in frames]
 
 
 def _reach(decoder: Decoder, how: str) -> Callable[[Path], object]:
