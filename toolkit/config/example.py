@@ -61,8 +61,10 @@ def _comment(text: str) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if value is None or isinstance(value, SecretStr):
+    if value is None:
         return ""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()  # a default is no secret
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Enum):
