@@ -19,11 +19,11 @@ from toolkit.crew import Crew
 from toolkit.errors import (
     AnalysisError,
     CancelledError,
+    DecodeError,
     DownloadError,
     ModelError,
     SourceError,
     TagError,
-    ToolkitError,
 )
 from toolkit.hooks.manager import PluginManager
 from toolkit.records import Analysis, Answer, Completion, Scene, Source, Video
@@ -34,7 +34,8 @@ from toolkit.stages.component import Cancel
 from toolkit.stages.download import Progress
 from toolkit.stages.sampling import frames_of
 from toolkit.stages.tags import merge
-from toolkit.work import Trouble, Work
+from toolkit.watchdog import within
+from toolkit.work import Trouble, Work, wrapped
 
 __all__ = ["Pipeline", "cancel_request"]
 
@@ -105,7 +106,8 @@ class Pipeline:
             raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
         video = next(iter(self.store.find(Video, id=name)), None)
         if video is None or not Path(video.path).exists():
-            probed = self.crew.decoder.probe(path)
+            opening, stall_s = f"Opening '{path}'", self.settings.decode.stall_s
+            probed = within(lambda: self.crew.decoder.probe(path), opening, stall_s, cancel)
             video = probed.model_copy(update={"id": name, "path": str(path)})
         update = {"video_id": name, "info": info, "stamp": stamp(path)}
         self.store.save([source.model_copy(update=update), video])
@@ -134,19 +136,23 @@ class Pipeline:
             if not any(work.missing for work in works):
                 yield from works
                 return
-        options = self.settings.sampling
-        scan = Scan(self.crew.decoder, self.crew.detector, video, options.frames, cancel)
+        crew, frames, stall_s = (
+            self.crew,
+            self.settings.sampling.frames,
+            self.settings.decode.stall_s,
+        )
+        scan = Scan(crew.decoder, crew.detector, video, frames, cancel, stall_s)
         last: Work | None = None
-        for found in scan:
+        try:
+            for found in scan:
+                if last:
+                    yield last
+                last = None
+                last = self._found(video, found, scan.size)
+        except DecodeError:
             if last:
-                yield last
-            scene = self._scene(video, found, scan.size)
-            last = self._works(video, [scene])[0]
-            last.new.append(scene)
-            if last.missing:
-                last.frames = frames_of(
-                    scene, found.picked, scan.size, options, self.crew.sampler_key
-                )
+                yield last  # whole, whatever became of the rest
+            raise
         assert last is not None  # a scan finds at least one scene or raises
         last.closing = [
             Completion.of(video.id, "scan", self.crew.detector_key, last.scene.index + 1),
@@ -159,6 +165,15 @@ class Pipeline:
             ),
         ]
         yield last
+
+    def _found(self, video: Video, found: Found, size: tuple[int, int]) -> Work:
+        scene = self._scene(video, found, size)
+        work = self._works(video, [scene])[0]
+        work.new.append(scene)
+        if work.missing:
+            options, key = self.settings.sampling, self.crew.sampler_key
+            work.frames = frames_of(scene, found.picked, size, options, key)
+        return work
 
     def _scene(self, video: Video, found: Found, size: tuple[int, int]) -> Scene:
         scene = Scene.of(
@@ -233,7 +248,7 @@ class Pipeline:
             except (ModelError, CancelledError):
                 raise
             except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-                work.troubles.append(Trouble("analyze", _wrap(AnalysisError, job.name, error)))
+                work.troubles.append(Trouble("analyze", wrapped(AnalysisError, job.name, error)))
                 continue
             for reply in given:
                 if isinstance(reply, Answer):
@@ -261,7 +276,7 @@ class Pipeline:
                     for tag in job.component.tag(work.scene, analysis, work.video)
                 ]
             except Exception as error:  # noqa: BLE001 - often a few lines in a notebook cell
-                work.troubles.append(Trouble("tag", _wrap(TagError, job.name, error)))
+                work.troubles.append(Trouble("tag", wrapped(TagError, job.name, error)))
                 continue
             work.new += merge(tags)
             if complete:
@@ -279,11 +294,3 @@ class Pipeline:
 def cancel_request(run_id: str) -> Completion:
     """The row that asks a run to stop, whichever process it is in."""
     return Completion.of(run_id, "cancel", "")
-
-
-def _wrap(kind: type[ToolkitError], name: str, error: Exception) -> ToolkitError:
-    if isinstance(error, ToolkitError):
-        return error
-    wrapped = kind(f"The plugin '{name}' failed: {type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped

@@ -13,6 +13,7 @@ from toolkit.stages.component import Cancel
 from toolkit.stages.decode import DecodedFrame, Decoder, FrameStream
 from toolkit.stages.sampling import Reservoir
 from toolkit.stages.scenes import SceneDetector
+from toolkit.watchdog import Beat, watched
 
 __all__ = ["Found", "Scan"]
 
@@ -27,7 +28,7 @@ class Found:
     index: int
     start_s: float
     end_s: float
-    kind: Literal["start", "cut", "fade", "dissolve"]
+    kind: Literal["start", "cut", "fade", "dissolve", "wipe"]
     score: float
     picked: list[DecodedFrame]
 
@@ -42,7 +43,8 @@ class Scan:
         detector: Finds the boundaries.
         video: The file, as probed.
         frames: How many frames to pick from each scene; 0 for boundaries only.
-        cancel: Checked at every frame.
+        cancel: Ends the scan.
+        stall_s: Seconds without a frame after which the decoder counts as stuck.
 
     Attributes:
         size: Width and height as shown, in pixels; known once the first scene came.
@@ -59,12 +61,14 @@ class Scan:
         video: Video,
         frames: int,
         cancel: Cancel,
+        stall_s: float = 60.0,
     ) -> None:
         self._decoder = decoder
         self._detector = detector
         self._video = video
         self._frames = frames
         self._cancel = cancel
+        self._stall_s = stall_s
         self.size = (video.width, video.height)
         self.frame_count = 0
         self.damaged = 0
@@ -74,10 +78,14 @@ class Scan:
         self._open = Cut(at_s=0.0)
 
     def __iter__(self) -> Iterator[Found]:
-        with self._decoder.open(Path(self._video.path)) as stream:
-            yield from self._read(stream)
+        what = f"Decoding '{self._video.path}'"
+        return watched(self._found_in_file, what, self._stall_s, self._cancel)
 
-    def _read(self, stream: FrameStream) -> Iterator[Found]:
+    def _found_in_file(self, beat: Beat) -> Iterator[Found]:
+        with self._decoder.open(Path(self._video.path)) as stream:
+            yield from self._read(stream, beat)
+
+    def _read(self, stream: FrameStream, beat: Beat) -> Iterator[Found]:
         self.size = (stream.width, stream.height)
         width, height = _small(self._video, self._detector.width)
         image_format = self._detector.image_format
@@ -94,6 +102,7 @@ class Scan:
                 self._open, self._index, kept = cut, self._index + 1, later
 
         for frame in stream:
+            beat()
             self._cancel.check()
             if self._frames:
                 kept.add(frame)

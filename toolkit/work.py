@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from toolkit.errors import ToolkitError
 from toolkit.records import Answer, Ask, Frames, Record, Scene, Video
 
-__all__ = ["Trouble", "Work"]
+__all__ = ["Trouble", "Work", "wrapped"]
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,12 @@ class Work:
     def reused(self) -> bool:
         """Whether nothing had to be done."""
         return not self.new and not self.troubles
+
+
+def wrapped(kind: type[ToolkitError], name: str, error: Exception) -> ToolkitError:
+    """What a plugin raised, as an error of this kind unless it is one of ours."""
+    if isinstance(error, ToolkitError):
+        return error
+    ours = kind(f"The plugin '{name}' failed: {type(error).__name__}: {error}")
+    ours.__cause__ = error
+    return ours

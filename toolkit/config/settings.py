@@ -77,6 +77,9 @@ class Decode(Section):
     """File -> metadata and frames."""
 
     plugin: str = Field("pyav", description="The decoder.")
+    stall_s: float = Field(
+        60.0, gt=0, description="Seconds without a new frame after which a decoder counts as stuck."
+    )
 
 
 class Scenes(Section):
