@@ -64,6 +64,7 @@ SPOKEN = ("description", "question")
 
 R = TypeVar("R", bound=Record)
 _AT_ONCE = 10_000  # a query, like a document, has 16 MiB at most
+_DEEPEST = 100  # a server's own limit is near 200, a driver's in another language may be lower
 _UNSAFE = re.compile(r"[%.\0]|^\$")
 _ESCAPED = re.compile(r"%(00|24|25|2E)")
 
@@ -189,14 +190,25 @@ def _stored(field: str) -> str:
     return "_id" if field == "id" else field
 
 
-def _escaped(value: Any) -> Any:
-    """The value with names that are safe: not empty of meaning to MongoDB are ``$``, ``.``, NUL."""
+def _escaped(value: Any, depth: int = 0) -> Any:
+    """The value, its names without what means something to MongoDB: ``$`` at the start, ``.``, NUL.
+
+    Raises:
+        StoreError: It is nested too deep.
+    """
+    if depth > _DEEPEST:
+        raise StoreError(
+            f"A value has lists or objects more than {_DEEPEST} deep inside one another.",
+            hint="MongoDB does not take that: make it flatter.",
+        )
     if isinstance(value, dict):
         return {
-            _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", name): _escaped(inner)
+            _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", name): _escaped(inner, depth + 1)
             for name, inner in value.items()
         }
-    return [_escaped(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [_escaped(inner, depth + 1) for inner in value]
+    return value
 
 
 def _unescaped(value: Any) -> Any:

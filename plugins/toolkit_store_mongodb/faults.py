@@ -25,12 +25,12 @@ _LOGIN = _Fault(
 )
 _DENIED = _Fault(
     "{place} does not let this login do that.",
-    "Give it the role readWrite on the database of the store.",
+    "Set username and password of the store; the login needs the role readWrite on its database.",
 )
 _TOO_LARGE = _Fault("A record is too large for {place}.", "MongoDB has documents of up to 16 MiB.")
 _UNFIT = _Fault(
     "A value does not fit into {place}.",
-    "Whole numbers have 64 bits there, text is Unicode, and lists lie 100 deep at most.",
+    "Whole numbers have 64 bits there, and text is Unicode.",
 )
 _AWAY = _Fault("{place} went away.", _AGAIN, retriable=True)
 _SLOW = _Fault("{place} took too long.", "Try again, or raise timeout_s of the store.", True)
@@ -58,6 +58,9 @@ _CODES: dict[int, _Fault] = {
     89: _SLOW,  # NetworkTimeout
     91: _AWAY,  # ShutdownInProgress
     112: _Fault("{place} was busy: others wrote the same records.", _AGAIN, retriable=True),
+    121: _Fault(
+        "{place} refused a record.", "Somebody gave its collection validation rules: loosen them."
+    ),
     189: _AWAY,  # PrimarySteppedDown
     251: _AWAY,  # NoSuchTransaction
     262: _SLOW,  # ExceededTimeLimit
@@ -97,7 +100,6 @@ _CLASSES: dict[str, _Fault] = {
     "InvalidDocument": _UNFIT,
     "InvalidStringData": _UNFIT,
     "OverflowError": _UNFIT,
-    "RecursionError": _UNFIT,
     "UnicodeError": _UNFIT,
     "InvalidBSON": _Fault(
         "{place} holds a document that cannot be read.",
@@ -106,8 +108,10 @@ _CLASSES: dict[str, _Fault] = {
 }
 _CERTIFICATE = _Fault(
     "{place} has a certificate that is not trusted here.",
-    "Name the file of the authority that signed it as tls_ca_file of the store.",
+    "Name the file of the authority that signed it as tls_ca_file of the store, and the host in "
+    "the uri as the certificate does.",
 )
+_LONGEST = 500  # some reasons quote the whole document
 _PASSING = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
 
 
@@ -135,6 +139,7 @@ def store_error(error: Exception, place: str, secrets: Sequence[str] = ()) -> St
     for secret in sorted(secrets, key=len, reverse=True):
         reason = reason.replace(secret, "***")
     found = _of(error, reason)
+    reason = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
     fault = StoreError(
         f"{found.message.format(place=place)} ({reason})",
         hint=found.hint,
@@ -171,7 +176,6 @@ def explained(place: str, secrets: Sequence[str] = ()) -> Iterator[None]:
         BSONError,
         OSError,
         OverflowError,
-        RecursionError,
         UnicodeError,
     ) as error:
         raise store_error(error, place, secrets) from error

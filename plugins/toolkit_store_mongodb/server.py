@@ -6,6 +6,7 @@ import os
 import random
 import re
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_plus
@@ -28,7 +29,8 @@ META = "toolkit"
 T = TypeVar("T")
 _ID = "store"
 _LOGIN = re.compile(r"^[\w+]+://(?P<login>.*)@", re.DOTALL)
-_HOSTS = re.compile(r"[\w.:,\[\]-]+")
+_HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?"
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
 _SHORTEST = 4  # a shorter "secret" would blank out half of every text
 
 
@@ -86,10 +88,12 @@ class Server:
                     "@ is escaped as in a link, or comes as username and password of the store.",
                     place=self.place,
                 ) from None
+            # A handle of a run keeps its store open for as long as somebody may read from it.
+            self._end = weakref.finalize(self, self._client.close)
             try:
                 self._open(database)
             except BaseException:
-                self._client.close()
+                self.close()
                 raise
 
     def steadily(self, work: Callable[[], T]) -> T:
@@ -154,7 +158,7 @@ class Server:
     def close(self) -> None:
         """Close all connections."""
         if os.getpid() == self._pid:
-            self._client.close()
+            self._end()
 
     def _open(self, database: str) -> None:
         from bson.codec_options import CodecOptions
@@ -226,4 +230,4 @@ def _missing(uri: str, settings: Mapping[str, object]) -> dict[str, Any]:
 def _hosts(uri: str) -> str:
     """The hosts of a URI, for people; nothing where what stands there may be a secret."""
     hosts = re.split("[/?]", uri.partition("://")[2].rpartition("@")[2])[0]
-    return hosts if _HOSTS.fullmatch(hosts) else "this uri"
+    return hosts if _HOSTS.fullmatch(hosts) else "(unreadable)"

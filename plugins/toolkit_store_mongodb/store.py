@@ -48,19 +48,16 @@ class MongoDBStore(Store):
         total = sum(map(len, kinds.values()))
         if not total:
             return
-        first = self._server.steadily(lambda: self._server.reserve(total))
 
-        def write(session: ClientSession | None) -> None:
-            number = first
-            for kind in NAMES:
-                rows = kinds.get(kind, {})
-                self._write(NAMES[kind], rows, number, session)
-                number += len(rows)
+        def attempt() -> None:
+            # Anew each time: a crash of the server may take back numbers, never those of rows.
+            first = self._server.reserve(total)
+            if total == 1:  # which is all or nothing by itself
+                self._write(kinds, first, None)
+            else:
+                self._server.together(lambda session: self._write(kinds, first, session))
 
-        if total == 1:  # which is all or nothing by itself
-            self._server.steadily(lambda: write(None))
-        else:
-            self._server.steadily(lambda: self._server.together(write))
+        self._server.steadily(attempt)
 
     def find(self, kind: type[R], /, **where: Where) -> list[R]:
         of = shape(kind)
@@ -137,17 +134,18 @@ class MongoDBStore(Store):
 
     def _write(
         self,
-        name: str,
-        rows: Mapping[str, RawBSONDocument],
+        kinds: Mapping[type[Record], Mapping[str, RawBSONDocument]],
         number: int,
         session: ClientSession | None,
     ) -> None:
         """Insert documents, or update those with their ids in place, so that the order stays."""
         from pymongo import UpdateOne
 
-        updates = [
-            UpdateOne({"_id": key}, {"$set": row, "$setOnInsert": {"seq": number + i}}, upsert=True)
-            for i, (key, row) in enumerate(rows.items())
-        ]
-        for i in range(0, len(updates), _AT_ONCE):
-            self._server.collection(name).bulk_write(updates[i : i + _AT_ONCE], session=session)
+        for kind, name in NAMES.items():
+            updates = []
+            for key, row in kinds.get(kind, {}).items():
+                change = {"$set": row, "$setOnInsert": {"seq": number}}
+                updates.append(UpdateOne({"_id": key}, change, upsert=True))
+                number += 1
+            for i in range(0, len(updates), _AT_ONCE):
+                self._server.collection(name).bulk_write(updates[i : i + _AT_ONCE], session=session)

@@ -1,0 +1,336 @@
+"""Servers that go away, refuse or stall: each ends as an error that says what to do."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import bson.errors
+import pymongo.errors
+import pytest
+from mongodb import opener
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+import toolkit as tk
+from toolkit.errors import StoreError
+from toolkit.hooks.specs import Context
+from toolkit.records import Answer, Completion, Record, Run, Scene, Source
+from toolkit.testing.clips import Shot, write_film
+from toolkit.testing.mongod import Mongod, mongod, replica_set
+from toolkit.testing.samples import description, scene
+from toolkit.testing.stores import OpenStore
+from toolkit.testing.world import ClipTruth
+from toolkit_store_mongodb import MongoDBOptions, make
+from toolkit_store_mongodb.faults import store_error
+
+
+@pytest.fixture
+def database() -> str:
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def open_store(alone: Mongod, database: str, tmp_path: Path) -> OpenStore:
+    return opener(alone, database, tmp_path)
+
+
+@pytest.fixture
+def open_guarded(guarded: Mongod, database: str, tmp_path: Path) -> OpenStore:
+    return opener(guarded, database, tmp_path)
+
+
+def attempt(**options: Any) -> StoreError:
+    """The error of opening a store."""
+    options = {"timeout_s": 0.5, **options}
+    with pytest.raises(StoreError) as caught:
+        make(MongoDBOptions.model_validate(options), Context(Path(), Path()))
+    assert caught.value.hint
+    return caught.value
+
+
+class TestOpening:
+    def test_nobody_listens(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            error = attempt(uri=f"mongodb://127.0.0.1:{port}")
+        assert error.retriable
+        assert f"127.0.0.1:{port}/toolkit does not answer" in error.message
+        assert "refused" in error.message
+        assert "IP access list" in str(error)
+        assert isinstance(error.__cause__, pymongo.errors.ServerSelectionTimeoutError)
+
+    def test_a_server_that_never_answers(self) -> None:
+        with socket.socket() as mute:
+            mute.bind(("127.0.0.1", 0))
+            mute.listen()
+            error = attempt(uri=f"mongodb://127.0.0.1:{mute.getsockname()[1]}")
+        assert error.retriable
+        assert "does not answer" in error.message
+
+    def test_no_such_host(self) -> None:
+        assert "does not answer" in attempt(uri="mongodb://no-such-host.invalid").message
+        error = attempt(uri="mongodb+srv://me:hidden-word@no-such-host.invalid")
+        assert "no-such-host.invalid" in error.message
+        assert "hidden-word" not in shown(error)
+
+    def test_a_wrong_login(self, guarded: Mongod) -> None:
+        for wrong in ({"password": "hidden-word"}, {"username": "hidden-name"}):
+            error = attempt(uri=guarded.uri, **{**guarded.options, **wrong})
+            assert "refused the login" in error.message
+            assert not error.retriable
+            assert "hidden" not in shown(error)
+        without = {"tls_ca_file": guarded.options["tls_ca_file"]}
+        assert "username" in (attempt(uri=guarded.uri, **without).hint or "")
+
+    def test_a_certificate_that_nobody_here_trusts(self, guarded: Mongod) -> None:
+        login = {key: guarded.options[key] for key in ("username", "password")}
+        error = attempt(uri=guarded.uri, tls=True, **login)
+        assert "certificate" in error.message
+        assert "tls_ca_file" in (error.hint or "")
+        assert not error.retriable
+        elsewhere = guarded.uri.replace("127.0.0.1", "localhost")  # the certificate is for 127…
+        assert "certificate" in attempt(uri=elsewhere, **guarded.options).message
+        options = {"uri": guarded.uri, "tls": True, "tls_allow_invalid_certificates": True}
+        make(MongoDBOptions.model_validate({**options, **login}), Context(Path(), Path())).close()
+
+    def test_one_side_encrypts_and_the_other_does_not(self, alone: Mongod, guarded: Mongod) -> None:
+        assert "tls" in (attempt(uri=alone.uri, tls=True).hint or "")
+        assert "tls" in (attempt(uri=guarded.uri).hint or "")
+
+    def test_a_file_of_certificates_that_is_none(self, tmp_path: Path) -> None:
+        text = tmp_path / "text.pem"
+        text.write_text("none")
+        for file in (text, tmp_path / "missing.pem"):
+            error = attempt(tls_ca_file=str(file))
+            assert "tls_ca_file" in (error.hint or "")
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "mongodb://me:hidden/word@localhost",
+            "mongodb://me:hidden@word@localhost",
+            "mongodb://me:hidden:word@localhost",
+            "mongodb://me:hidden?word@localhost",
+            "mongodb://localhost:hidden",
+            "mongodb://me:hidden-word@localhost/?tls=perhaps&tls=no",
+            "mongodb://me:hidden-word@localhost/?w=0&journal=true",
+            "mongodb://[::hidden",
+            "mongodb://",
+            "http://me:hidden-word@localhost",
+            "hidden",
+            "",
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_a_uri_with_mistakes(self, uri: str) -> None:
+        assert "hidden" not in shown(attempt(uri=uri)).replace(uri, "")
+
+    def test_the_host_is_shown_and_the_login_is_not(self, alone: Mongod, tmp_path: Path) -> None:
+        host = alone.uri.removeprefix("mongodb://")
+        error = attempt(uri=f"mongodb://hidden-name:hidden%2Fword@{host}/?authSource=admin")
+        assert host in error.message
+        assert "hidden" not in shown(error)
+
+
+class TestTrouble:
+    def test_a_batch_that_the_server_refuses(
+        self, guarded: Mongod, open_guarded: OpenStore, database: str
+    ) -> None:
+        options = {**guarded.options, "tlsCAFile": guarded.options["tls_ca_file"]}
+        del options["tls_ca_file"]
+        with open_guarded() as store, MongoClient[dict[str, Any]](guarded.uri, **options) as raw:
+            rule = {"text": {"$ne": "refused"}}
+            raw[database].command("collMod", "answers", validator=rule)
+            batch = [scene(), description(scene(), "refused")]
+            with pytest.raises(StoreError, match="refused a record") as caught:
+                store.save(batch)
+            assert not caught.value.retriable
+            assert store.count(Scene) == store.count(Answer) == 0
+            raw[database].command("collMod", "answers", validator={})
+            store.save(batch)
+            assert store.count(Scene) == store.count(Answer) == 1
+
+    def test_more_threads_than_connections(self, alone: Mongod, database: str) -> None:
+        with opener(alone, database, Path(), pool_size=1)() as store, ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda i: store.save([scene(index=i), scene(index=0)]), range(40)))
+            assert store.count(Scene) == 40
+
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    @pytest.mark.filterwarnings("ignore:.*fork:UserWarning")
+    def test_a_store_does_not_survive_a_fork(self, open_store: OpenStore) -> None:
+        with open_store() as store:
+            store.save([scene()])
+            child = os.fork()
+            if child == 0:
+                try:
+                    store.count(Scene)
+                except StoreError:
+                    store.close()
+                    os._exit(0)
+                os._exit(1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert store.count(Scene) == 1
+
+    def test_every_fault_has_its_words(self) -> None:
+        kinds = {
+            kind
+            for module in (pymongo.errors, bson.errors)
+            for kind in vars(module).values()
+            if isinstance(kind, type) and issubclass(kind, Exception)
+        }
+        assert len(kinds) > 25
+        for kind in kinds:
+            error = kind.__new__(kind)
+            if isinstance(error, PyMongoError):
+                PyMongoError.__init__(error, "the original")
+            fault = store_error(error, "The MongoDB at x")
+            assert "The MongoDB at x" in fault.message
+            assert fault.hint
+            assert fault.__cause__ is error
+
+    def test_parts_of_a_bulk_write_tell_the_reason(self) -> None:
+        full = {"writeErrors": [{"code": 14031, "errmsg": "no space"}]}
+        fault = store_error(pymongo.errors.BulkWriteError(full), "The MongoDB at x")
+        assert "no room" in fault.message
+        assert fault.retriable
+
+
+@pytest.fixture(params=["alone", "replica set"])
+def own(request: pytest.FixtureRequest, mongod_program: None, tmp_path: Path) -> Iterator[Mongod]:
+    """A server that the test may end."""
+    how = mongod if request.param == "alone" else replica_set
+    with how(tmp_path / "server") as server:
+        yield server
+
+
+def batch(number: int) -> list[Record]:
+    sources = [Source.of(f"{number} {i}", "file") for i in range(10)]
+    return [*(Completion.of(one.id, "scan", "k") for one in sources), *sources]
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_and_comes_back(own: Mongod, tmp_path: Path) -> None:
+    told: list[int] = []
+    found: list[int] = []
+    end = threading.Event()
+
+    def write() -> None:
+        while not end.is_set():
+            store.save(batch(len(told)))
+            told.append(len(told))
+
+    def read() -> None:
+        while not end.is_set():
+            found.append(store.count(Source))
+
+    with opener(own, "toolkit", tmp_path)() as store, ThreadPoolExecutor(2) as pool:
+        working = [pool.submit(write), pool.submit(read)]
+
+        def more() -> None:
+            seen = len(told), len(found)
+            while not any(one.done() for one in working):
+                if len(told) > seen[0] + 20 and len(found) > seen[1] + 20:
+                    return
+                end.wait(0.02)
+
+        for _ in range(2):
+            more()
+            own.kill()
+            own.start()
+        more()
+        end.set()
+        for one in working:
+            one.result()
+        sources = store.find(Source)
+        assert [one.uri for one in sources] == [f"{n} {i}" for n in told for i in range(10)]
+        assert store.count(Completion) == len(sources)
+        assert found == sorted(found)
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_come_back(own: Mongod, tmp_path: Path) -> None:
+    with opener(own, "toolkit", tmp_path, timeout_s=1.0)() as store:
+        store.save(batch(0))
+        own.kill()
+        for work in (
+            lambda: store.save(batch(1)),
+            lambda: store.count(Source),
+            lambda: store.find(Source),
+            lambda: store.search("x"),
+        ):
+            with pytest.raises(StoreError) as caught:
+                work()
+            assert caught.value.retriable
+            assert caught.value.hint
+        own.start()
+        assert store.count(Source) == 10
+
+
+SAVING = """
+import sys
+from toolkit.records import Completion, Source
+from toolkit_store_mongodb.server import Server
+from toolkit_store_mongodb.store import MongoDBStore
+
+uri, username, password, file = sys.argv[1:]
+login = {"username": username, "password": password, "settings": {"tlsCAFile": file}}
+store = MongoDBStore(Server(uri, **(login if file else {})))
+for batch in range(10**6):
+    sources = [Source.of(f"{batch} {i}", "file") for i in range(10)]
+    store.save([*sources, *(Completion.of(one.id, "scan", "k") for one in sources)])
+    print(batch + 1, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_writer_that_is_killed_loses_no_batch(own: Mongod, tmp_path: Path) -> None:
+    login = [own.options.get(key, "") for key in ("username", "password", "tls_ca_file")]
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVING, own.uri, *login], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        told = [int(process.stdout.readline()) for _ in range(20)]
+        process.kill()
+    with opener(own, "toolkit", tmp_path)() as store:
+        sources, completions = store.count(Source), store.count(Completion)
+        assert sources >= completions >= told[-1] * 10
+        if own.options:  # with transactions
+            assert sources == completions
+            assert sources % 10 == 0
+        store.save([scene()])
+
+
+def test_a_run_keeps_its_results_in_mongodb(guarded: Mongod, database: str, tmp_path: Path) -> None:
+    truth = ClipTruth("red", "circle", "one", "left", "white", "day")
+    film = tmp_path / "film.mp4"
+    write_film(film, [Shot(truth, 2.0)], [], rng=random.Random(1), height=120, width=160)
+    store = {"uri": guarded.uri, "database": database, **guarded.options}
+    settings: Any = {"store": {"plugin": "mongodb", "mongodb": store}}
+    for reused in (0, 1):
+        run = tk.analyze(
+            film, workspace=tmp_path / "w", analyzer="signals", progress=False, **settings
+        )
+        assert run.status == "done"
+        assert run.progress.reused == reused
+        assert len(run.scenes) == 1
+    with opener(guarded, database, tmp_path)() as mongodb:
+        rows = mongodb.find(Run)
+    assert len(rows) == 2
+    assert guarded.options["password"] not in str(rows)
+
+
+def shown(error: BaseException) -> str:
+    """All that a person may see of an error."""
+    return "".join(traceback.format_exception(error)) + repr(error)
