@@ -9,6 +9,7 @@
     ├── DecodeError              a file could not be read as video
     │   ├── NotAVideoError       no video in it: text, audio only, empty, zero frames
     │   └── StalledError         a decoder stopped making progress
+    ├── MediaError               a clip, a sheet or a preview could not be made
     ├── AnalysisError            an analyzer could not answer
     │   └── ModelError           model weights are missing, damaged or do not fit
     ├── TagError                 a tagger failed
@@ -33,6 +34,7 @@ __all__ = [
     "ConfigError",
     "DecodeError",
     "DownloadError",
+    "MediaError",
     "MissingExtraError",
     "ModelError",
     "NotAVideoError",
@@ -139,6 +141,10 @@ class NotAVideoError(DecodeError):
 
 class StalledError(DecodeError):
     """A decoder stopped making progress."""
+
+
+class MediaError(ToolkitError):
+    """A clip, a sheet or a preview could not be made or written."""
 
 
 class AnalysisError(ToolkitError):

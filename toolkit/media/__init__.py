@@ -1,0 +1,1 @@
+"""Clips, sheets and previews of videos, made with PyAV: no ffmpeg binary is needed."""
