@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ConfigError,
         DecodeError,
         DownloadError,
+        MediaError,
         MissingExtraError,
         ModelError,
         NotAVideoError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         ToolkitError,
     )
     from toolkit.execution.api import analyze, attach, runs, search, submit
+    from toolkit.execution.clips import Clip, clip, pictures, sheet
     from toolkit.execution.run import RunHandle
     from toolkit.hooks.local import (
         analyzer,
@@ -79,6 +81,7 @@ __all__ = [
     "Answer",
     "Ask",
     "CancelledError",
+    "Clip",
     "ConfigError",
     "Context",
     "Cut",
@@ -89,6 +92,7 @@ __all__ = [
     "Evidence",
     "Failure",
     "Frames",
+    "MediaError",
     "MissingExtraError",
     "ModelError",
     "NotAVideoError",
@@ -115,13 +119,16 @@ __all__ = [
     "analyze",
     "analyzer",
     "attach",
+    "clip",
     "decoder",
     "downloader",
     "hookimpl",
+    "pictures",
     "register",
     "runs",
     "scene_detector",
     "search",
+    "sheet",
     "store",
     "submit",
     "tagger",
@@ -136,6 +143,7 @@ _HOMES = (
     "toolkit.hooks.local",
     "toolkit.execution.run",
     "toolkit.execution.api",
+    "toolkit.execution.clips",
 )  # from light to heavy: a name is looked for in this order
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.hooks.manager import PluginManager
     from toolkit.records import Scene, Video
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "local_file"]
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="A video file.")]
 
@@ -52,7 +52,7 @@ def scenes(
     if detector:
         setup.put("scenes", "plugin", detector)
     settings, plugins = setup.load()
-    video, found = _scan(_file(file), settings, plugins)
+    video, found = _scan(local_file(file), settings, plugins)
     if as_json:
         from toolkit.cli.found import scene_data
 
@@ -83,7 +83,7 @@ def scenes(
 def probe(setup: Setup, file: File, as_json: Json = False) -> None:
     """Show a file's metadata."""
     settings, plugins = setup.load()
-    video = _probe(_file(file), settings, plugins)
+    video = _probe(local_file(file), settings, plugins)
     if as_json:
         print_json(video.model_dump(mode="json"))
         return
@@ -133,7 +133,7 @@ def _frames(video: Video) -> str:
     return ", ".join(filter(None, [*parts, f"{video.frame_count or ''}"]))
 
 
-def _file(word: str) -> Path:
+def local_file(word: str) -> Path:
     """The one local file that a word leads to.
 
     Raises:

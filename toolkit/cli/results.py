@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from toolkit.records import Run
     from toolkit.stages.store import Store
 
-__all__ = ["add_to", "find_run"]
+__all__ = ["add_to", "find_run", "find_run_or_video"]
 
 _CLEAR = 4  # an id is not shortened further: fewer characters are more likely a typing error
 
@@ -53,7 +53,7 @@ def show(
     from toolkit.cli.report import show_failures, show_video
 
     with setup.store() as store:
-        run, video_id = _find(store, name)
+        run, video_id = find_run_or_video(store, name)
         videos = found(store, run, video_id)
         failed = [] if video_id else failures(store, run)
         if as_json:
@@ -197,8 +197,12 @@ def find_run(store: Store, name: str) -> Run:
     )
 
 
-def _find(store: Store, name: str) -> tuple[Run, str | None]:
-    """The run that is meant; or the latest run with the video that is meant, and the video."""
+def find_run_or_video(store: Store, name: str) -> tuple[Run, str | None]:
+    """The run that is meant; or the latest run with the video that is meant, and the video.
+
+    Raises:
+        StoreError: There is none, or several.
+    """
     from toolkit.records import Run, RunSource, Source, Video
     from toolkit.sources import expand
 

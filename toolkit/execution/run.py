@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import html
+import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import CancelledError, StoreError, ToolkitError
+from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.progress import Event, Progress, StageProgress
 from toolkit.insight import frames, search, summary
@@ -18,6 +21,9 @@ from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
     import polars as pl
+    from PIL.Image import Image
+
+    from toolkit.media.clip import Clip
 
 __all__ = ["RunHandle"]
 
@@ -197,6 +203,57 @@ class RunHandle:
     def search(self, words: str, *, limit: int = 20) -> pl.DataFrame:
         """Scenes of the whole store that speak of these words, best first."""
         return search.search(self._store, words, limit=limit)
+
+    def clips(
+        self,
+        folder: str | os.PathLike[str],
+        scenes: pl.DataFrame | pl.Expr | Iterable[str] | None = None,
+        *,
+        exact: bool = False,
+        suffix: str | None = None,
+        force: bool = False,
+    ) -> list[Clip]:
+        """Write scenes to files of their own, see :func:`toolkit.clip`.
+
+        Args:
+            folder: Where the clips go; it is made where it is missing.
+            scenes: Which: rows of :attr:`scenes`, a filter on them such as
+                ``pl.col("tags").list.contains("car")``, or scene ids; None for all.
+            exact: Encode anew, exact to the frame; otherwise copy from the keyframe on.
+            suffix: Of the files; None for that of each video, and ``.mp4`` if exact.
+            force: Replace files that are there.
+
+        Raises:
+            MediaError: A file is there already, or cannot be written.
+            SourceError: A video's file is gone.
+        """
+        footage = footage_of(self._store, self.row, scene_ids=self._ids(scenes))
+        return clip_scenes(footage, Path(folder), exact=exact, suffix=suffix, force=force)
+
+    def sheet(self, video: str | None = None, *, columns: int = 0, width: int = 320) -> Image:
+        """A contact sheet of the scenes, as a picture that a notebook shows.
+
+        Args:
+            video: The ``video_id`` of one video, or the start of it; None for all.
+            columns: Pictures in a row; 0 for a sheet about as wide as it is high.
+            width: Width of a picture in pixels.
+
+        Raises:
+            MediaError: There is no scene.
+        """
+        ids = [id_ for id_ in self.videos["video_id"] if video and id_.startswith(video)]
+        only = ids[0] if len(ids) == 1 else video
+        footage = footage_of(self._store, self.row, video_id=only)
+        return sheet_of(footage, columns=columns, width=width)
+
+    def _ids(self, scenes: pl.DataFrame | pl.Expr | Iterable[str] | None) -> set[str] | None:
+        import polars as pl
+
+        if scenes is None:
+            return None
+        if isinstance(scenes, pl.Expr):
+            scenes = self.scenes.filter(scenes)
+        return set(scenes["scene_id"] if isinstance(scenes, pl.DataFrame) else scenes)
 
     # ------------------------------------------------------------------ looks
 

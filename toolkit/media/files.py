@@ -23,7 +23,7 @@ from toolkit.errors import (
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
-__all__ = ["CONTAINERS", "Told", "container_of", "opened", "writing", "written"]
+__all__ = ["CONTAINERS", "Told", "check_free", "container_of", "opened", "writing", "written"]
 
 Told = Callable[[float], None]
 """Told how far the work is, as a share from 0 to 1."""
@@ -103,6 +103,24 @@ def opened(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
+def check_free(to: Path, *, force: bool, source: Path | None = None) -> None:
+    """See that nothing is lost when this file is written.
+
+    Raises:
+        MediaError: There is such a file and it is not to be replaced, or it is the source.
+    """
+    if source and to.exists() and to.samefile(source):
+        raise MediaError(
+            f"'{to}' would be written over itself.", hint="Choose another name.", path=str(to)
+        )
+    if to.exists() and not force:
+        raise MediaError(
+            f"There is a file '{to}'.",
+            hint="Choose another name, or replace it with force=True (--force).",
+            path=str(to),
+        )
+
+
 @contextmanager
 def written(to: Path, *, force: bool, source: Path | None = None) -> Iterator[Path]:
     """A file to be written, that appears under its name when it is whole.
@@ -118,17 +136,7 @@ def written(to: Path, *, force: bool, source: Path | None = None) -> Iterator[Pa
     Raises:
         MediaError: There is such a file, or it cannot be written.
     """
-    if to.exists():
-        if source and to.samefile(source):
-            raise MediaError(
-                f"'{to}' would be written over itself.", hint="Choose another name.", path=str(to)
-            )
-        if not force:
-            raise MediaError(
-                f"There is a file '{to}'.",
-                hint="Choose another name, or replace it with force=True (--force).",
-                path=str(to),
-            )
+    check_free(to, force=force, source=source)
     folder: str | None = None
     try:
         folder = tempfile.mkdtemp(prefix=".toolkit-", dir=to.parent)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import MediaError
-from toolkit.media.files import written
+from toolkit.media.files import check_free, written
 from toolkit.stages.decode import DecodedFrame, Decoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["PICTURE_SUFFIXES", "picture_of", "save_picture", "thumbnails"]
+__all__ = ["PICTURE_SUFFIXES", "check_picture", "picture_of", "save_picture", "thumbnails"]
 
 PICTURE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
 _QUALITY = 85
@@ -62,12 +62,22 @@ def save_picture(picture: Image, to: Path, *, force: bool = False) -> Path:
     Raises:
         MediaError: The suffix is no picture's, the file is there, or it cannot be written.
     """
+    check_picture(to, force=force)
+    with written(to, force=force) as part:
+        picture.save(part, quality=_QUALITY)
+    return to
+
+
+def check_picture(to: Path, *, force: bool) -> None:
+    """See, before the work, that a picture can be written under this name.
+
+    Raises:
+        MediaError: The suffix is no picture's, or the file is there.
+    """
     if to.suffix.lower() not in PICTURE_SUFFIXES:
         raise MediaError(
             f"A picture cannot be written as '{to.suffix or to.name}'.",
             hint=f"Use one of: {', '.join(sorted(PICTURE_SUFFIXES))}.",
             path=str(to),
         )
-    with written(to, force=force) as part:
-        picture.save(part, quality=_QUALITY)
-    return to
+    check_free(to, force=force)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-__all__ = ["MOST_TILES", "Tile", "evenly", "sheet"]
+__all__ = ["MOST_TILES", "Tile", "evenly", "moment", "sheet"]
 
 MOST_TILES = 400
 """More pictures than this are no sheet that anybody looks at: it shows a choice of them."""
@@ -89,3 +89,11 @@ def evenly(count: int, most: int = MOST_TILES) -> list[int]:
     if count <= most:
         return list(range(count))
     return [round(place * (count - 1) / max(1, most - 1)) for place in range(most)]
+
+
+def moment(seconds: float) -> str:
+    """A time in a video as it stands on a sheet: ``1:02:03.4``."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:{minutes:02}" if hours else f"{minutes}") + f":{rest // 10:02}.{rest % 10}"

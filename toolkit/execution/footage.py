@@ -1,0 +1,253 @@
+"""Videos with their scenes, from a run or found now, as clips and as a sheet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.cache import content_id
+from toolkit.errors import MediaError
+from toolkit.hooks.manager import configure
+from toolkit.insight import results
+from toolkit.media import sheet as sheets
+from toolkit.media.clip import QUALITY, Clip, clip
+from toolkit.media.files import CONTAINERS, Told, check_free
+from toolkit.media.pictures import picture_of, thumbnails
+from toolkit.records import Run, Scene, Video
+from toolkit.scan import Scan
+from toolkit.sources import VIDEO_SUFFIXES
+from toolkit.stages.component import Cancel
+from toolkit.stages.decode import Decoder
+from toolkit.stages.scenes import SceneDetector
+from toolkit.stages.store import Store
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from toolkit.config import Settings
+    from toolkit.hooks.manager import PluginManager
+
+__all__ = [
+    "Footage",
+    "clip_scenes",
+    "decoder_of",
+    "footage_of",
+    "scanned",
+    "sheet_of",
+    "suffix_of",
+]
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A video and some of its scenes; pictures of them, by scene, where there are any yet."""
+
+    video: Video
+    title: str
+    scenes: list[Scene]
+    pictures: dict[str, Image] = field(default_factory=dict)
+
+
+def scanned(
+    path: Path,
+    settings: Settings,
+    plugins: PluginManager,
+    width: int = 320,
+    told: Told = lambda _: None,
+) -> Footage:
+    """A file's scenes, found in one pass, each with a picture from its middle.
+
+    Raises:
+        DecodeError: The video cannot be read.
+    """
+    name = settings.scenes.plugin
+    with (
+        decoder_of(settings, plugins) as decoder,
+        plugins.make(SceneDetector, "scenes", name, settings).component as detector,
+    ):
+        probed = decoder.probe(path)
+        video = probed.model_copy(update={"id": content_id(path), "path": str(path)})
+        footage = Footage(video, path.name, [])
+        scan = Scan(decoder, detector, video, 1, Cancel(), settings.decode.stall_s)
+        for one in scan:
+            place = {"start_s": one.start_s, "end_s": one.end_s, "kind": one.kind}
+            scene = Scene.of(video.id, name, one.index, score=one.score, **place)
+            footage.scenes.append(scene)
+            if one.picked:
+                footage.pictures[scene.id] = picture_of(one.picked[0], scan.size, width)
+            told(min(1.0, one.end_s / video.duration_s) if video.duration_s else 0.0)
+    return footage
+
+
+def footage_of(
+    store: Store, run: Run, *, video_id: str | None = None, scene_ids: set[str] | None = None
+) -> list[Footage]:
+    """A run's videos with their scenes; one video alone, or some scenes alone."""
+    videos = results.videos_of(store, run)
+    titles = results.titles_of(videos, results.sources_of(store, run))
+    found = []
+    for video in videos:
+        if video_id in (None, video.id):
+            scenes = results.scenes_of(store, run, [video])
+            chosen = [scene for scene in scenes if scene_ids is None or scene.id in scene_ids]
+            if chosen:
+                found.append(Footage(video, titles[video.id], chosen))
+    return found
+
+
+def clip_scenes(
+    footage: Iterable[Footage],
+    folder: Path,
+    *,
+    exact: bool = False,
+    suffix: str | None = None,
+    quality: int = QUALITY,
+    force: bool = False,
+    told: Told = lambda _: None,
+    cancel: Cancel | None = None,
+) -> list[Clip]:
+    """Write each scene to a file of its own: ``folder/talk-007.mp4``.
+
+    Args:
+        footage: The scenes.
+        folder: Where the clips go; it is made where it is missing.
+        exact: Encode anew, exact to the frame; otherwise copy from the keyframe on.
+        suffix: Of the files; None for that of each video, and ``.mp4`` if exact.
+        quality: Of exact clips: 0 is lossless, 51 the worst.
+        force: Replace files that are there.
+        told: Told how far it is, from 0 to 1.
+        cancel: A request to stop: whole clips stay.
+
+    Raises:
+        MediaError: A file is there already, before any is written; or one cannot be written.
+        SourceError: A video's file is gone.
+    """
+    jobs = list(_jobs(footage, folder, suffix, exact=exact))
+    for to, _, _ in jobs:
+        check_free(to, force=force)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"The folder '{folder}' cannot be made: {error.strerror}.") from error
+    clips = []
+    for done, (to, video, scene) in enumerate(jobs):
+        clips.append(
+            clip(
+                Path(video.path),
+                to,
+                scene.start_s,
+                scene.end_s,
+                exact=exact,
+                quality=quality,
+                force=force,
+                told=lambda share, done=done: told((done + share) / len(jobs)),  # type: ignore[misc]
+                cancel=cancel,
+            )
+        )
+    return clips
+
+
+def sheet_of(
+    footage: Iterable[Footage],
+    *,
+    columns: int = 0,
+    width: int = 320,
+    decoder: Decoder | None = None,
+) -> Image:
+    """A contact sheet of scenes; of very many, an even choice.
+
+    Pictures that are not there yet are the scenes' thumbnails where those are wide enough;
+    otherwise they are decoded.
+
+    Args:
+        footage: The scenes.
+        columns: Pictures in a row; 0 for a sheet about as wide as it is high.
+        width: Width of a picture in pixels.
+        decoder: Reads the videos; None for that of the config, made if it is needed.
+
+    Raises:
+        MediaError: There is no scene.
+        DecodeError: A video cannot be read.
+    """
+    every = [(one, scene) for one in footage for scene in one.scenes]
+    shown = [every[place] for place in sheets.evenly(len(every))]
+    titles = list(dict.fromkeys(one.title for one, _ in shown))
+    with ExitStack() as stack:
+
+        def made() -> Decoder:
+            settings, plugins, _ = configure()
+            return stack.enter_context(decoder_of(settings, plugins))
+
+        tiles = []
+        for one in {id(one): one for one, _ in shown}.values():
+            scenes = [scene for other, scene in shown if other is one]
+            pictures = _pictures(one, scenes, width)
+            missing = [scene for scene in scenes if scene.id not in pictures]
+            if missing:
+                decoder = decoder or made()
+                times_s = [(scene.start_s + scene.end_s) / 2 for scene in missing]
+                path = Path(one.video.path)
+                for scene, (_, picture) in zip(
+                    missing, thumbnails(decoder, path, times_s, width), strict=True
+                ):
+                    pictures[scene.id] = picture
+            name = f"{one.title}  " if len(titles) > 1 else ""
+            tiles += [
+                sheets.Tile(pictures[s.id], f"{name}{s.index}  {sheets.moment(s.start_s)}")
+                for s in scenes
+            ]
+    count = f"{len(shown)} of {len(every)}" if len(shown) < len(every) else f"{len(every)}"
+    name = titles[0] if len(titles) == 1 else f"{len(titles)} videos"
+    title = f"{name}: {count} scene{'s' * (len(every) != 1)}"
+    return sheets.sheet(tiles, title=title, columns=columns)
+
+
+def _pictures(one: Footage, scenes: Iterable[Scene], width: int) -> dict[str, Image]:
+    from PIL import Image
+
+    pictures = dict(one.pictures)
+    for scene in scenes:
+        if scene.id in pictures or not scene.thumbnail:
+            continue
+        try:
+            with Image.open(scene.thumbnail) as picture:
+                enough = picture.width >= min(width, one.video.width, one.video.height)
+                if enough:
+                    picture.thumbnail((width, picture.height))
+                    pictures[scene.id] = picture.copy()
+        except OSError:
+            continue  # it was deleted, or is damaged
+    return pictures
+
+
+def _jobs(
+    footage: Iterable[Footage], folder: Path, suffix: str | None, *, exact: bool
+) -> Iterator[tuple[Path, Video, Scene]]:
+    taken: dict[str, str] = {}
+    for one in footage:
+        name = Path(one.title)
+        words = name.stem if name.suffix.lower() in VIDEO_SUFFIXES else one.title
+        stem = re.sub(r"[^\w.-]+", "-", words).strip("-.")[:80] or "video"
+        if taken.setdefault(stem, one.video.id) != one.video.id:
+            stem = f"{stem}-{one.video.id[:8]}"
+        for scene in one.scenes:
+            ending = suffix or suffix_of(Path(one.video.path), exact=exact)
+            yield folder / f"{stem}-{scene.index:03}{ending}", one.video, scene
+
+
+def suffix_of(path: Path, *, exact: bool) -> str:
+    """The suffix of a clip: the video's own, if such files can be written."""
+    if exact:
+        return ".mp4"
+    return path.suffix.lower() if path.suffix.lower() in CONTAINERS else ".mkv"
+
+
+@contextmanager
+def decoder_of(settings: Settings, plugins: PluginManager) -> Iterator[Decoder]:
+    """The chosen decoder."""
+    with plugins.make(Decoder, "decode", settings.decode.plugin, settings).component as decoder:
+        yield decoder
