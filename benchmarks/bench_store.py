@@ -1,8 +1,10 @@
-"""How fast the SQLite store saves and reads, beside bare `sqlite3` writing the same columns.
+"""How fast the stores save and read, each beside its bare library writing the same values.
 
-Scenes with a description, an answer and signals each, in batches as the pipeline saves them. Bare
-`sqlite3` gets rows that are ready-made, has one table a kind without any other index, no search
-index, and the same durability (WAL, synchronous = NORMAL): what nobody can be faster than.
+Scenes with a description, an answer and signals each, in batches as the pipeline saves them. The
+bare libraries get rows that are ready-made, have one table or collection a kind without any other
+index, no search index, and the same durability: what nobody can be faster than. `sqlite3` has WAL
+and synchronous = NORMAL; `pymongo` has `bulk_write` with writes confirmed on the disk. MongoDB is
+a server of its own on this machine, once alone and, with --replica-set, with transactions.
 
     python benchmarks/bench_store.py --scenes 10000 --batch 100
 """
@@ -14,13 +16,22 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from pymongo import InsertOne, MongoClient
+
+from toolkit.hooks.specs import Context
 from toolkit.insight import frames
 from toolkit.records import Answer, Ask, Lineage, Record, Run, RunSource, Scene, Source, Video
+from toolkit.stages.store import Store
+from toolkit.testing.mongod import Mongod, NoMongodError, mongod, replica_set
+from toolkit_store_mongodb import MongoDBOptions
+from toolkit_store_mongodb import make as make_mongodb
+from toolkit_store_mongodb.documents import shape
 from toolkit_store_sqlite.store import SQLiteStore
 from toolkit_store_sqlite.tables import table
 
@@ -52,7 +63,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def save_bare(path: Path, batches: Sequence[Sequence[Record]]) -> float:
+def save_bare_sqlite(path: Path, batches: Sequence[Sequence[Record]]) -> float:
     """Wall time of bare `sqlite3` for the same rows."""
     ready = []
     for batch in batches:
@@ -78,10 +89,109 @@ def save_bare(path: Path, batches: Sequence[Sequence[Record]]) -> float:
         return seconds(save)
 
 
-def save_all(batches: Sequence[Sequence[Record]], store: SQLiteStore) -> None:
+def save_bare_mongodb(server: Mongod, batches: Sequence[Sequence[Record]]) -> float:
+    """Wall time of bare `pymongo` for the same values."""
+    ready = []
+    for batch in batches:
+        kinds: dict[str, list[InsertOne[dict[str, Any]]]] = {}
+        for record in batch:
+            of = shape(type(record))
+            row = {"_id": record.id, **of.document(record)}
+            row.pop("words", None)
+            kinds.setdefault(of.name, []).append(InsertOne(row))
+        ready.append(kinds)
+    with client(server) as raw:
+        raw.drop_database("bare")
+
+        def save() -> None:
+            for kinds in ready:
+                for name, inserts in kinds.items():
+                    raw["bare"][name].bulk_write(inserts)
+
+        return seconds(save)
+
+
+def client(server: Mongod) -> MongoClient[dict[str, Any]]:
+    options = dict(server.options)
+    if file := options.pop("tls_ca_file", None):
+        options["tlsCAFile"] = file
+    return MongoClient(server.uri, w="majority", journal=True, **options)
+
+
+def size_of(server: Mongod, database: str) -> int:
+    """Bytes on the disk of a database, once all of it is there."""
+    with client(server) as raw:
+        raw.admin.command("fsync")
+        found = raw[database].command("dbStats")
+        return int(found["storageSize"] + found["indexSize"])
+
+
+def save_all(batches: Sequence[Sequence[Record]], store: Store) -> None:
     """Save all batches."""
     for batch in batches:
         store.save(batch)
+
+
+class Measured:
+    """The times of one store and its bare library, round by round."""
+
+    def __init__(self, name: str, bare: str) -> None:
+        self.name, self.bare = name, bare
+        self.taken: dict[str, list[float]] = {}
+        self.size_bytes = 0
+
+    def add(self, task: str, taken_s: float) -> None:
+        self.taken.setdefault(task, []).append(taken_s)
+
+    def show(self, rows: int) -> None:
+        reference = statistics.median(self.taken[self.bare])
+        print(f"{self.name}: {self.size_bytes / rows:.0f} bytes a row on the disk")
+        for task, times in self.taken.items():
+            median = statistics.median(times)
+            rate = "" if task == "search" else f"{rows / median:9,.0f} rows/s"
+            print(f"  {task:18} {median * 1000:8.1f} ms {median / reference:6.2f} x bare {rate}")
+
+
+def sqlite_round(
+    measured: Measured,
+    batches: Sequence[Sequence[Record]],
+    work: Callable[[Measured, Store], None],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        measured.add(measured.bare, save_bare_sqlite(Path(folder, "bare.db"), batches))
+        with SQLiteStore(Path(folder, "toolkit.db")) as store:
+            work(measured, store)
+        measured.size_bytes = Path(folder, "toolkit.db").stat().st_size
+
+
+def mongodb_round(
+    server: Mongod,
+    measured: Measured,
+    batches: Sequence[Sequence[Record]],
+    work: Callable[[Measured, Store], None],
+) -> None:
+    measured.add(measured.bare, save_bare_mongodb(server, batches))
+    with client(server) as raw:
+        raw.drop_database("toolkit")
+    options = MongoDBOptions.model_validate({"uri": server.uri, **server.options})
+    with make_mongodb(options, Context(Path(), Path())) as store:
+        work(measured, store)
+    measured.size_bytes = size_of(server, "toolkit")
+
+
+@contextmanager
+def mongodb(wanted: bool, with_replica_set: bool) -> Iterator[Mongod | None]:
+    """A server to measure; None, and a line that says why, where there cannot be one."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            how = replica_set if with_replica_set else mongod
+            if wanted:
+                with how(Path(folder)) as server:
+                    yield server
+                return
+        except NoMongodError as reason:
+            print(f"MongoDB is left out: {reason}")
+        yield None
 
 
 def main() -> None:
@@ -92,6 +202,8 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=10_000)
     parser.add_argument("--batch", type=int, default=100, help="records a transaction")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--store", choices=["both", "sqlite", "mongodb"], default="both")
+    parser.add_argument("--replica-set", action="store_true", help="with TLS and transactions")
     options = parser.parse_args()
     records = rows(options.scenes)
     batches = [records[i : i + options.batch] for i in range(0, len(records), options.batch)]
@@ -102,28 +214,31 @@ def main() -> None:
         id="video", path="/film.mp4", size_bytes=1, container="mp4", duration_s=1.0, width=1,
         height=1, codec="h264",
     )  # fmt: skip
-    taken: dict[str, list[float]] = {}
-    bare: list[float] = []
-    tasks: dict[str, Callable[[SQLiteStore], object]] = {
+    tasks: dict[str, Callable[[Store], object]] = {
         "save": partial(save_all, batches),
         "save again": partial(save_all, batches),
         "find all": lambda store: [store.find(Scene), store.find(Answer)],
         "scenes frame": lambda store: frames.scenes(store, run),
         "search": lambda store: store.search('red "two people"'),
     }
-    for _ in range(options.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            bare.append(save_bare(Path(folder, "bare.db"), batches))
-            with SQLiteStore(Path(folder, "toolkit.db")) as store:
-                store.save([run, source, video, RunSource.of("run", source, video_id="video")])
-                for name, task in tasks.items():
-                    taken.setdefault(name, []).append(seconds(partial(task, store)))
-    reference = statistics.median(bare)
+
+    def work(measured: Measured, store: Store) -> None:
+        store.save([run, source, video, RunSource.of("run", source, video_id="video")])
+        for name, task in tasks.items():
+            measured.add(name, seconds(partial(task, store)))
+
     print(f"{len(records)} rows, {options.batch} a transaction, median of {options.rounds}")
-    for name, times in {"bare sqlite3 save": bare, **taken}.items():
-        median = statistics.median(times)
-        rate = "" if name == "search" else f"{len(records) / median:9,.0f} rows/s"
-        print(f"{name:18} {median * 1000:8.1f} ms {median / reference:6.2f} x bare {rate}")
+    if options.store != "mongodb":
+        found = Measured("sqlite", "bare sqlite3 save")
+        for _ in range(options.rounds):
+            sqlite_round(found, batches, work)
+        found.show(len(records))
+    with mongodb(options.store != "sqlite", options.replica_set) as server:
+        if server:
+            found = Measured("mongodb", "bare pymongo save")
+            for _ in range(options.rounds):
+                mongodb_round(server, found, batches, work)
+            found.show(len(records))
 
 
 if __name__ == "__main__":

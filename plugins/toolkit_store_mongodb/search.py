@@ -29,7 +29,7 @@ def pipeline(wanted: Sequence[Term], limit: int) -> list[dict[str, Any]]:
     # Documents compare field by field: the highest score, and of equal ones that saved first.
     best = {"score": {"$add": parts}, "order": {"$multiply": [-1, "$seq"]}, "id": "$_id"}
     return [
-        {"$match": {"words": {"$in": sorted({stem for term in wanted for stem in term})}}},
+        {"$match": _any(wanted)},
         {"$project": {"scene_id": 1, "seq": 1, "length": length, **counts}},
         {
             "$group": {
@@ -42,6 +42,13 @@ def pipeline(wanted: Sequence[Term], limit: int) -> list[dict[str, Any]]:
         {"$sort": {"best.score": -1, "best.order": -1}},
         {"$limit": min(limit, _MOST)},
     ]
+
+
+def _any(wanted: Sequence[Term]) -> dict[str, Any]:
+    """Texts with one of the words, or all words of one of the phrases."""
+    single = [term[0] for term in wanted if len(term) == 1]
+    phrases = [{"words": {"$all": sorted(set(term))}} for term in wanted if len(term) > 1]
+    return {"$or": [*phrases, *([{"words": {"$in": single}}] if single else [])]}
 
 
 def _count(term: Term) -> dict[str, Any]:

@@ -88,7 +88,8 @@ class MongoDBStore(Store):
         if not wanted or limit < 1:
             return []
         answers = self._server.collection(NAMES[Answer])
-        longest_ms = int(self._server.timeout_s * 1000)
+        # The server gives up before the connection does, so that no question outlives its asker.
+        longest_ms = max(1, int(self._server.timeout_s * 900))
 
         def read() -> tuple[list[Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
             with answers.aggregate(

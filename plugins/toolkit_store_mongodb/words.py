@@ -45,7 +45,7 @@ def stems(text: str) -> list[str]:
     >>> stems("Two DOGS, running in a café")
     ['two', 'dog', 'run', 'in', 'a', 'cafe']
     """
-    return [word.stem for word in words(text)]
+    return [_stem(match[0][:_LONGEST]) for match in islice(_WORD.finditer(text), _MOST)]
 
 
 def terms(asked: str) -> list[Term]:
