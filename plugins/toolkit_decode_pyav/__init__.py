@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,15 @@ class PyAVOptions(Options):
         default=False,
         description="Leave out frames that no other frame builds on: about a third faster with"
         " H.264 and HEVC, and cuts may be found a frame or two late.",
+    )
+    # Not neutral: H.264, HEVC, VP9 and AV1 leave a decoder no freedom, but older codecs, damaged
+    # files and the pixel formats of a device do.
+    hardware: Literal[
+        "none", "auto", "cuda", "d3d11va", "qsv", "vaapi", "videotoolbox", "vulkan"
+    ] = Field(
+        default="none",
+        description="Device that decodes (cuda: NVDEC), auto for the first that can; in software"
+        " where it cannot. Pixels may differ slightly from those of software.",
     )
 
 

@@ -33,7 +33,7 @@ class PyAVDecoder(Decoder):
 
     @contextmanager
     def open(self, path: Path) -> Iterator[PyAVStream]:
-        with opened(path) as (container, stream):
+        with opened(path, self._options.hardware) as (container, stream):
             stream.thread_type = "AUTO"
             stream.thread_count = self._options.threads
             if self._options.skip_nonref:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,13 @@ from typing import TYPE_CHECKING
 from toolkit.errors import DecodeError, NotAVideoError
 
 if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
 __all__ = ["opened", "unreadable"]
+
+log = logging.getLogger(__name__)
 
 _TEXT = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """FFmpeg shows text files and arbitrary bytes as films of typed characters."""
@@ -25,8 +29,12 @@ _SIGNATURES = ((4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"RIFF"), (0, b"OggS"), 
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path, hardware: str = "none") -> Iterator[tuple[InputContainer, VideoStream]]:
     """The open file and its main video stream.
+
+    Args:
+        path: The file.
+        hardware: The device that is to decode, see ``PyAVOptions``.
 
     Raises:
         NotAVideoError: The file is empty, text, a picture, or has no video stream.
@@ -49,19 +57,56 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             f"'{path}' is empty.", hint="Copy or download it again.", path=str(path)
         )
     try:
-        # The prefix keeps FFmpeg from reading a name such as "talk: part 1.mp4" as a protocol, and
-        # the whitelist keeps a playlist from reaching into the network. Tags in old encodings must
-        # not make a file unreadable.
-        container = av.open(
-            f"file:{path}",
-            "r",
-            container_options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
+        container, stream = _accelerated(path, hardware) or _open(path, None)
     except (av.error.FFmpegError, UnicodeError) as error:
         raise unreadable(path, error) from error
     with container:
-        yield container, _video_stream(container, path)
+        yield container, stream
+
+
+def _open(path: Path, device: HWAccel | None) -> tuple[InputContainer, VideoStream]:
+    import av
+
+    # The prefix keeps FFmpeg from reading a name such as "talk: part 1.mp4" as a protocol, and the
+    # whitelist keeps a playlist from reaching into the network. Tags in old encodings must not make
+    # a file unreadable.
+    container = av.open(
+        f"file:{path}",
+        "r",
+        container_options={"protocol_whitelist": "file"},
+        metadata_errors="replace",
+        hwaccel=device,
+    )
+    try:
+        return container, _video_stream(container, path)
+    except DecodeError:
+        container.close()
+        raise
+
+
+def _accelerated(path: Path, hardware: str) -> tuple[InputContainer, VideoStream] | None:
+    """The file, opened for a device that decodes it; None where there is none."""
+    import av
+    from av.codec.hwaccel import HWAccel, hwdevices_available
+
+    if hardware == "none":
+        return None
+    reason = "this build of FFmpeg does not know it"
+    known = hwdevices_available()
+    for kind in known if hardware == "auto" else sorted({hardware} & set(known)):
+        try:
+            container, stream = _open(path, HWAccel(kind, allow_software_fallback=True))
+        except (av.error.FFmpegError, NotImplementedError) as error:
+            reason = str(error)
+            continue
+        if stream.codec_context.is_hwaccel:
+            log.debug("'%s' is decoded by %s", path, kind)
+            return container, stream
+        reason = f"not for {stream.codec_context.name}"
+        container.close()
+    level = logging.INFO if hardware == "auto" else logging.WARNING
+    log.log(level, "'%s' is decoded in software: no %s device (%s)", path, hardware, reason)
+    return None
 
 
 def unreadable(path: Path, error: Exception) -> DecodeError:

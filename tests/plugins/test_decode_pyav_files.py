@@ -195,3 +195,25 @@ def test_every_error_of_ffmpeg_becomes_ours(name: str, tmp_path: Path) -> None:
     ours = unreadable(path, kind(1, "it broke", str(path)))
     assert isinstance(ours, DecodeError)
     assert "clip.mp4" in str(ours)
+
+
+@pytest.mark.parametrize("hardware", ["auto", "cuda", "vaapi", "videotoolbox", "vulkan"])
+def test_a_device_decodes_or_software_does(
+    hardware: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_numbered(tmp_path / "clip.mp4", options={"g": "10"})
+    options = PyAVOptions.model_validate({"hardware": hardware})
+    decoder = PyAVDecoder(options)
+    with caplog.at_level("DEBUG", logger="toolkit_decode_pyav"):
+        assert numbers_of(decoder, path) == list(range(40))
+    assert "clip.mp4' is decoded " in caplog.text  # by the device, or in software and why
+    with decoder.frames_at(path, [0.2, 1.0]) as found:
+        assert [number_of(frame.rgb(96, 64)) for frame in found] == [5, 25]
+    assert options.identity() != PyAVOptions().identity()
+
+
+def test_a_device_does_not_hide_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+    decoder = PyAVDecoder(PyAVOptions(hardware="auto"))
+    (tmp_path / "notes.mp4").write_text("no video" * 100)
+    with pytest.raises(NotAVideoError), decoder.open(tmp_path / "notes.mp4"):
+        pass
