@@ -100,7 +100,7 @@ class Shape(Generic[R]):
         return data
 
     def record(self, document: dict[str, Any]) -> R:
-        """The record of a document.
+        """The record of a document; a field that is newer than the document has its default.
 
         Raises:
             StoreError: It does not make one.
@@ -109,11 +109,10 @@ class Shape(Generic[R]):
         data["id"] = document["_id"]
         micros = document.get("micros", {})
         try:
-            for field in self.nested:
+            for field in data.keys() & set(self.nested):
                 data[field] = _unescaped(data[field])
-            for field in self.moments:
-                if data[field] is not None:
-                    data[field] += timedelta(microseconds=micros.get(field, 0))
+            for field, rest in micros.items():
+                data[field] += timedelta(microseconds=rest)
             return self.kind.model_validate(data)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise StoreError(

@@ -138,12 +138,21 @@ class TestDocuments:
         assert store.find(Answer) == [answer]
         assert len(store.search("words")) == 1
 
+    def test_a_field_newer_than_its_document_has_its_default(
+        self, store: Store, raw: Database[dict[str, Any]]
+    ) -> None:
+        answer = description(scene(), "text")
+        store.save([answer])
+        raw["answers"].update_one({}, {"$unset": {"evidence": 1, "confidence": 1}})
+        assert store.find(Answer) == store.find(Answer, confidence=None) == [answer]
+
     def test_a_document_spoilt_by_hand_is_named(
         self, store: Store, raw: Database[dict[str, Any]]
     ) -> None:
         answer = description(scene(), "text")
         store.save([answer])
-        for spoilt in ({"$set": {"evidence": "no"}}, {"$unset": {"video_id": 1}}):
+        spoils = {"$set": {"evidence": "no"}}, {"$set": {"micros": 1}}, {"$unset": {"video_id": 1}}
+        for spoilt in spoils:
             raw["answers"].update_one({}, spoilt)
             with pytest.raises(StoreError, match=f"'answers' holds a document.*{answer.id}"):
                 store.find(Answer)
