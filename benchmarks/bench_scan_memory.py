@@ -59,7 +59,7 @@ def scan(path: str) -> None:
     list(detector.start(0.04).finish())  # imports what it needs
     before = _memory("VmRSS")
     started = time.perf_counter()
-    found = Scan(decoder, detector, video, settings.sampling.frames, Cancel())
+    found = Scan(decoder, detector, video, settings, Cancel(), settings.sampling)
     scenes = 0
     for scene in found:
         size = fit(*found.size, settings.sampling.max_pixels, settings.sampling.multiple)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from toolkit.config.settings import Sampling
+from toolkit.config.settings import Sampling, Scenes
 from toolkit.records import digest
 from toolkit.stages import sampling
 from toolkit.stages.component import Cancel, Component, Options
@@ -46,14 +46,15 @@ def fingerprint(stage: str, name: str, version: str, options: Options, component
     return digest(stage, name, version, options.identity(), identity)
 
 
-def detector_key(decoder: str, detector: str) -> str:
-    """Scenes depend on how frames were decoded and on the detector (both fingerprints)."""
-    return digest("scenes", decoder, detector)
+def detector_key(decoder: str, detector: str, options: Scenes) -> str:
+    """Scenes depend on the decoder and the detector (both fingerprints), and on their lengths."""
+    return digest("scenes", decoder, detector, options.min_scene_s, options.max_scene_s)
 
 
 def sampler_key(options: Sampling) -> str:
     """Which frames of a scene are looked at, and how large."""
-    return digest("sampler", sampling.VERSION, options.model_dump(mode="json"))
+    unused = set() if options.per_second else {"max_frames"}
+    return digest("sampler", sampling.VERSION, options.model_dump(mode="json", exclude=unused))
 
 
 def analyzer_key(analyzer: str, sampler: str) -> str:

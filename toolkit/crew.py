@@ -75,7 +75,9 @@ class Crew:
         decoder = self._make(Decoder, "decode", settings.decode.plugin)
         detector = self._make(SceneDetector, "scenes", settings.scenes.plugin)
         self.decoder, self.detector = decoder.component, detector.component
-        self.detector_key = cache.detector_key(_fingerprint(decoder), _fingerprint(detector))
+        self.detector_key = cache.detector_key(
+            _fingerprint(decoder), _fingerprint(detector), settings.scenes
+        )
         self.sampler_key = cache.sampler_key(settings.sampling)
         self.analyzers = [self._analyzer(name) for name in _names(settings, "analysis")]
         self.asked = {

@@ -34,6 +34,7 @@ from toolkit.stages.component import Cancel
 from toolkit.stages.download import Progress
 from toolkit.stages.sampling import frames_of
 from toolkit.stages.tags import merge
+from toolkit.stages.tones import with_method
 from toolkit.watchdog import within
 from toolkit.work import Trouble, Work, wrapped
 
@@ -136,12 +137,8 @@ class Pipeline:
             if not any(work.missing for work in works):
                 yield from works
                 return
-        crew, frames, stall_s = (
-            self.crew,
-            self.settings.sampling.frames,
-            self.settings.decode.stall_s,
-        )
-        scan = Scan(crew.decoder, crew.detector, video, frames, cancel, stall_s)
+        crew, settings = self.crew, self.settings
+        scan = Scan(crew.decoder, crew.detector, video, settings, cancel, settings.sampling)
         last: Work | None = None
         try:
             for found in scan:
@@ -172,7 +169,7 @@ class Pipeline:
         work.new.append(scene)
         if work.missing:
             options, key = self.settings.sampling, self.crew.sampler_key
-            work.frames = frames_of(scene, found.picked, size, options, key)
+            work.frames = frames_of(video, scene, found.picked, size, options, key)
         return work
 
     def _scene(self, video: Video, found: Found, size: tuple[int, int]) -> Scene:
@@ -190,7 +187,7 @@ class Pipeline:
             return scene
         folder = self.workspace / self.settings.paths.thumbnails
         middle = found.picked[len(found.picked) // 2]
-        path = thumbnails.write(folder, scene, middle, size, width)
+        path = thumbnails.write(folder, video, scene, middle, size, width)
         return scene.model_copy(update={"thumbnail": path})
 
     def scanned(self, video: Video) -> bool:
@@ -252,8 +249,9 @@ class Pipeline:
                 continue
             for reply in given:
                 if isinstance(reply, Answer):
-                    work.answers.append(reply)
-                    work.new.append(reply)
+                    answer = with_method(reply, work.video)
+                    work.answers.append(answer)
+                    work.new.append(answer)
                 else:
                     work.troubles.append(Trouble("analyze", reply[1]))
 

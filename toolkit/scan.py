@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from toolkit.config import Settings
+from toolkit.config.settings import Sampling
 from toolkit.errors import NotAVideoError
-from toolkit.records import Cut, Video
+from toolkit.records import Video
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import DecodedFrame, Decoder, FrameStream
+from toolkit.stages.lengths import Closed, Lengths
 from toolkit.stages.sampling import Reservoir
 from toolkit.stages.scenes import SceneDetector
 from toolkit.watchdog import Beat, watched
@@ -28,7 +31,7 @@ class Found:
     index: int
     start_s: float
     end_s: float
-    kind: Literal["start", "cut", "fade", "dissolve", "wipe"]
+    kind: Literal["start", "cut", "fade", "dissolve", "wipe", "split"]
     score: float
     picked: list[DecodedFrame]
 
@@ -42,9 +45,9 @@ class Scan:
         decoder: Reads the file.
         detector: Finds the boundaries.
         video: The file, as probed.
-        frames: How many frames to pick from each scene; 0 for boundaries only.
+        settings: How short and how long scenes may be, and when a decoder counts as stuck.
         cancel: Ends the scan.
-        stall_s: Seconds without a frame after which the decoder counts as stuck.
+        sampling: Which frames to pick from each scene; None for boundaries only.
 
     Attributes:
         size: Width and height as shown, in pixels; known once the first scene came.
@@ -59,23 +62,23 @@ class Scan:
         decoder: Decoder,
         detector: SceneDetector,
         video: Video,
-        frames: int,
+        settings: Settings,
         cancel: Cancel,
-        stall_s: float = 60.0,
+        sampling: Sampling | None = None,
     ) -> None:
         self._decoder = decoder
         self._detector = detector
         self._video = video
-        self._frames = frames
         self._cancel = cancel
-        self._stall_s = stall_s
+        self._sampling = sampling
+        self._lengths = settings.scenes
+        self._stall_s = settings.decode.stall_s
         self.size = (video.width, video.height)
         self.frame_count = 0
         self.damaged = 0
         self.share_read: float | None = None
         self.truncated = False
         self._index = 0
-        self._open = Cut(at_s=0.0)
 
     def __iter__(self) -> Iterator[Found]:
         what = f"Decoding '{self._video.path}'"
@@ -90,42 +93,50 @@ class Scan:
         width, height = _small(self._video, self._detector.width)
         image_format = self._detector.image_format
         watch = self._detector.start(stream.frame_s)
-        kept = Reservoir(max(1, self._frames))
-
-        def close(cuts: Iterable[Cut]) -> Iterator[Found]:
-            nonlocal kept
-            for cut in cuts:
-                if cut.at_s <= self._open.at_s:
-                    continue  # a boundary at the first frame of a scene bounds nothing
-                later = kept.split(cut.at_s)
-                yield self._found(cut.at_s, kept)
-                self._open, self._index, kept = cut, self._index + 1, later
-
+        parts = 2 if self._lengths.max_scene_s else 1
+        kept = Reservoir(self._sampling or Sampling(), parts, image_format)
+        scenes = Lengths(self._lengths, kept)
         for frame in stream:
             beat()
             self._cancel.check()
-            if self._frames:
-                kept.add(frame)
-            yield from close(watch.push(frame.pts_s, frame.small(width, height, image_format)))
+            image = frame.small(width, height, image_format)
+            if self._sampling:
+                scenes.kept.add(frame, image)
+            for closed in scenes.reached(frame.pts_s):
+                yield self._found(closed)
+            for closed in scenes.cut(watch.push(frame.pts_s, image)):
+                yield self._found(closed)
             self.frame_count += 1
         if not self.frame_count:
             raise NotAVideoError(f"{self._video.path} has no frame that can be decoded.")
-        yield from close(watch.finish())
-        yield self._found(stream.end_s, kept)
+        for closed in (*scenes.cut(watch.finish()), *scenes.finish(stream.end_s)):
+            yield self._found(closed)
         self.damaged = stream.damaged
         self.share_read = stream.share_read
         missing_s = (1 - (stream.share_read or 1)) * (self._video.duration_s or 0)
         self.truncated = missing_s > max(0.5, 3 * stream.frame_s)
 
-    def _found(self, end_s: float, kept: Reservoir) -> Found:
-        return Found(
+    def _found(self, closed: Closed) -> Found:
+        begin = closed.begin
+        found = Found(
             index=self._index,
-            start_s=self._open.at_s,
-            end_s=end_s,
-            kind=self._open.kind if self._index else "start",
-            score=self._open.score,
-            picked=kept.pick(self._open.at_s, end_s) if self._frames else [],
+            start_s=begin.at_s,
+            end_s=closed.end_s,
+            kind=begin.kind if self._index else "start",
+            score=begin.score,
+            picked=self._picked(closed) if self._sampling else [],
         )
+        self._index += 1
+        return found
+
+    def _picked(self, closed: Closed) -> list[DecodedFrame]:
+        begin, end_s, kept = closed
+        if picked := kept.pick(begin.at_s, end_s):
+            return picked
+        # The detector told of a short scene so late that its frames are gone: read one again.
+        path, middle_s = Path(self._video.path), (begin.at_s + end_s) / 2
+        with self._decoder.frames_at(path, [middle_s]) as frames:
+            return list(frames)
 
 
 def _small(video: Video, width: int) -> tuple[int, int]:

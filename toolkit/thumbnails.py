@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.records import Scene, new_id
+from toolkit.records import Scene, Video, new_id
 from toolkit.stages.decode import DecodedFrame
+from toolkit.stages.tones import tone_mapped
 
 __all__ = ["write"]
 
@@ -13,12 +14,18 @@ _QUALITY = 80
 
 
 def write(
-    folder: Path, scene: Scene, frame: DecodedFrame, size: tuple[int, int], width: int
+    folder: Path,
+    video: Video,
+    scene: Scene,
+    frame: DecodedFrame,
+    size: tuple[int, int],
+    width: int,
 ) -> str:
     """Write a scene's thumbnail as JPEG, whole or not at all.
 
     Args:
         folder: The thumbnails' folder; it is made where it is missing.
+        video: The video.
         scene: The scene.
         frame: The frame to show.
         size: Width and height of the video as shown, in pixels.
@@ -31,6 +38,7 @@ def write(
 
     width = min(width, size[0])
     picture = frame.rgb(width, max(1, round(size[1] * width / size[0])))
+    picture = tone_mapped(picture, video.colour_transfer)
     path = folder / scene.video_id[:2] / scene.video_id / f"{scene.id}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_suffix(f".{new_id()}.part")  # two runs may make the same picture at once

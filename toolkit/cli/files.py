@@ -183,7 +183,7 @@ def _scan(path: Path, settings: Settings, plugins: PluginManager) -> tuple[Video
         plugins.make(SceneDetector, "scenes", name, settings).component as detector,
         working(f"Looking for scenes in {path.name}") as say,
     ):
-        scan = Scan(decoder, detector, video, 0, Cancel(), settings.decode.stall_s)
+        scan = Scan(decoder, detector, video, settings, Cancel())
         for one in scan:
             place = {"start_s": one.start_s, "end_s": one.end_s, "kind": one.kind}
             found.append(Scene.of(video.id, name, one.index, score=one.score, **place))

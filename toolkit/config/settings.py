@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from toolkit.config.machine import cores
 from toolkit.config.secrets import Discreet, redact_json
 
-__all__ = ["STAGES", "Lines", "Section", "Settings", "Words"]
+__all__ = ["STAGES", "Lines", "Section", "Settings", "Unwanted", "Words"]
 
 STAGES = ("download", "decode", "scenes", "analysis", "tags", "store", "storage")
 """The sections whose ``plugin`` key names plugins."""
@@ -31,13 +31,8 @@ Words = Annotated[tuple[str, ...], _split(",")]
 """Several values, separated by commas or lines."""
 Lines = Annotated[tuple[str, ...], _split("")]
 """Several values, one a line."""
-
-
-def cores() -> int:
-    """Cores that this process may use, which in a container are fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+Unwanted = Annotated[tuple[Literal["black", "blurred", "duplicate"], ...], _split(",")]
+"""Kinds of frames that are not worth a look."""
 
 
 class Section(Discreet):
@@ -89,16 +84,73 @@ class Scenes(Section):
     thumbnail_width: int = Field(
         320, ge=0, le=4096, description="Width of a scene's thumbnail in pixels; 0 for none."
     )
+    max_scene_s: float = Field(
+        0.0, ge=0, description="Longer scenes are split into equal parts, in seconds; 0: none is."
+    )
+    min_scene_s: float = Field(
+        0.0,
+        ge=0,
+        description="Shorter scenes join the neighbour with the weaker boundary, in seconds; 0: "
+        "none does.",
+    )
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Self:
+        if 0 < self.max_scene_s < 2 * self.min_scene_s:
+            raise ValueError("max_scene_s must be at least twice min_scene_s")
+        return self
 
 
 class Sampling(Section):
     """The few frames of a scene worth looking at."""
 
     frames: int = Field(8, ge=1, le=1024, description="Frames a scene.")
+    per_second: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="Frames a second in scenes that are long enough to get more that way; 0: all "
+        "scenes get the same number.",
+    )
+    max_frames: int = Field(
+        32,
+        ge=1,
+        le=1024,
+        description="Most frames a scene with per_second. Each costs the memory of two pictures: "
+        "6 MB at 1080p.",
+    )
+    choose: Literal["centre", "sharpest"] = Field(
+        "centre",
+        description="Which frame stands for a part of the scene: that in the middle, or the "
+        "sharpest of those in memory.",
+    )
+    skip: Unwanted = Field(
+        (),
+        description="Kinds of frames to leave out, unless a scene has no other: black, blurred, "
+        "duplicate.",
+    )
     max_pixels: int = Field(200_704, ge=784, description="Most pixels a frame (448 x 448).")
+    min_pixels: int = Field(
+        0, ge=0, description="Least pixels a frame; smaller ones are enlarged. 0: none is."
+    )
     multiple: int = Field(
         28, ge=1, le=256, description="Width and height are multiples of this (Qwen2-VL: 28)."
     )
+
+    @model_validator(mode="after")
+    def _pixels_in_order(self) -> Self:
+        if self.max_pixels < self.min_pixels:
+            raise ValueError("max_pixels must not be less than min_pixels")
+        return self
+
+    @property
+    def most(self) -> int:
+        """Most frames that a scene can get."""
+        return max(self.frames, self.max_frames) if self.per_second else self.frames
+
+    def count(self, seconds: float) -> int:
+        """Frames for a scene of this length."""
+        return min(self.most, max(self.frames, round(self.per_second * seconds)))
 
 
 class Analysis(Section):

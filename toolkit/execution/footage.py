@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.cache import content_id
+from toolkit.config.settings import Sampling
 from toolkit.errors import MediaError
 from toolkit.hooks.manager import configure
 from toolkit.insight import results
@@ -72,7 +73,7 @@ def scanned(
         probed = decoder.probe(path)
         video = probed.model_copy(update={"id": content_id(path), "path": str(path)})
         footage = Footage(video, path.name, [])
-        scan = Scan(decoder, detector, video, 1, Cancel(), settings.decode.stall_s)
+        scan = Scan(decoder, detector, video, settings, Cancel(), Sampling(frames=1))
         for one in scan:
             place = {"start_s": one.start_s, "end_s": one.end_s, "kind": one.kind}
             scene = Scene.of(video.id, name, one.index, score=one.score, **place)

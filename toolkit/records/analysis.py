@@ -44,10 +44,15 @@ class Ask(Part):
 
 
 class Evidence(Part):
-    """What an answer rests on and what it took."""
+    """What an answer rests on and what it took.
+
+    ``tone_mapping`` says how the frames of an HDR video were brought to what ordinary screens
+    show; "none" where they were not, so that colours looked wrong, and "" for any other video.
+    """
 
     frame_times_s: tuple[float, ...] = ()
     frame_size: tuple[int, int] | None = None
+    tone_mapping: str = ""
     model: str = ""
     revision: str = ""
     prompt_hash: str = ""

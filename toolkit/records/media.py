@@ -107,7 +107,7 @@ class Cut(Part):
     """A boundary that a detector found: the pts of the new scene's first frame, in seconds."""
 
     at_s: float
-    kind: Literal["cut", "fade", "dissolve"] = "cut"
+    kind: Literal["cut", "fade", "dissolve", "wipe", "split"] = "cut"
     score: float = 0.0
 
 
@@ -122,7 +122,7 @@ class Scene(Record):
     index: int
     start_s: float
     end_s: float
-    kind: Literal["start", "cut", "fade", "dissolve"] = "cut"
+    kind: Literal["start", "cut", "fade", "dissolve", "wipe", "split"] = "cut"
     score: float = 0.0
     thumbnail: str = ""
 

@@ -2,94 +2,229 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
 
 from toolkit.config.settings import Sampling
-from toolkit.records import Frames, Scene
-from toolkit.stages.decode import DecodedFrame
+from toolkit.records import Frames, Scene, Video
+from toolkit.stages import quality
+from toolkit.stages.decode import DecodedFrame, ImageFormat
+from toolkit.stages.tones import tone_mapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["VERSION", "Reservoir", "fit"]
+    import numpy as np
+    import numpy.typing as npt
 
-VERSION = "1"
+__all__ = ["LATE", "VERSION", "Reservoir", "fit", "frames_of"]
+
+VERSION = "2"
 """Change it when other frames are chosen: it is part of the sampler's fingerprint."""
+LATE = 128
+"""Frames after which a cut counts as late: a scene may then begin with a gap."""
+_BLURRED = 0.5
+"""Share of its scene's median sharpness below which a frame counts as blurred."""
 
 
-def fit(width: int, height: int, max_pixels: int, multiple: int) -> tuple[int, int]:
-    """The size a frame is looked at: never enlarged, sides multiples of ``multiple``.
+def fit(
+    width: int, height: int, max_pixels: int, multiple: int, min_pixels: int = 0
+) -> tuple[int, int]:
+    """The size a frame is looked at: sides are multiples, and pixels within bounds.
+
+    A frame is enlarged only to reach ``min_pixels``. As in the image processor of Qwen2-VL, but
+    that sides are rounded down, so that frames are not enlarged by rounding.
 
     >>> fit(1920, 1080, 200_704, 28)
     (588, 336)
     """
-    scale = min(1.0, math.sqrt(max_pixels / (width * height)))
-    return (
-        max(multiple, math.floor(width * scale / multiple) * multiple),
-        max(multiple, math.floor(height * scale / multiple) * multiple),
-    )
+    area = width * height
+    scale = min(1.0, math.sqrt(max_pixels / area))
+    enlarged = area * scale**2 < min_pixels
+    if enlarged:
+        scale = math.sqrt(min_pixels / area)
+
+    def side(pixels: int) -> int:
+        steps = pixels * scale / multiple
+        return max(1, math.ceil(steps) if enlarged else math.floor(steps)) * multiple
+
+    return side(width), side(height)
+
+
+class _Kept(NamedTuple):
+    frame: DecodedFrame
+    image: npt.NDArray[np.uint8] | None
 
 
 class Reservoir:
     """Keeps a bounded, evenly spaced choice of an open scene's frames.
 
-    Frames are kept at a stride that starts at one and doubles whenever twice the wanted number
-    is reached, every other kept frame being dropped. At the scene's end the wanted number is
-    picked nearest to the centres of equal bins. A scene longer than ``count`` frames thus has
-    between ``count`` and ``2 * count`` of them kept, and a picked frame lies within half a bin
-    of its bin's centre. What is kept is the decoder's own frame: a reference, not a copy.
+    Frames are counted through the whole file. Those are kept whose number is a multiple of a
+    stride, which starts at one and doubles whenever more than twice the most frames wanted
+    (:attr:`Sampling.most`) are kept. It is thus always less than a bin, when the scene is divided
+    into as many equal bins as frames are wanted; the frame nearest to a bin's centre lies within
+    half a stride of it, so **within half a bin**. With ``choose = sharpest`` a picked frame is
+    anywhere in its bin.
+
+    A detector tells of a cut some frames late, and the frames since then are the new scene's. So
+    the latest are kept more densely: all out of the last ``frames``, every second out of as many
+    before, every fourth out of twice as many before these, and so on, ``LATE`` frames back. Of a
+    scene of n frames whose begin was told a frames late and whose end b frames late, the frames
+    that are kept are at most max(n + b, 2 a) / ``frames`` frames apart: no more than a bin if both
+    were told at once, and no more than two if it lasted at least as long as they took. What is
+    told later than ``LATE`` may leave a gap as long as the stride. All of this is in frames: where
+    their rate varies, it is as even as they are.
+
+    What is kept is the decoder's own frame: a reference, not a copy. It is the memory of a scan:
+    at most ``2 * most`` and, in long scenes, about ``3 * frames`` more.
+
+    Args:
+        options: How many frames, and which.
+        parts: Into how many scenes this one may be split when it is closed.
+        image_format: The format of the small images.
     """
 
-    def __init__(self, count: int, stride: int = 1) -> None:
-        self.count = count
-        self.stride = stride
-        self.kept: list[DecodedFrame] = []
+    def __init__(
+        self, options: Sampling, parts: int = 1, image_format: ImageFormat = "yuv420p"
+    ) -> None:
+        self._options = options
+        self._capacity = 2 * options.most * parts
+        self._image_format = image_format
+        self._judges = bool(options.skip) or options.choose == "sharpest"
+        self._ages = _ages(options.frames)
+        self._kept: dict[int, _Kept] = {}
         self._seen = 0
+        self._begin()
 
-    def add(self, frame: DecodedFrame) -> None:
-        """Offer the next frame."""
-        if self._seen % self.stride == 0:
-            self.kept.append(frame)
-            if len(self.kept) > 2 * self.count:
-                self.kept = self.kept[::2]
-                self.stride *= 2
+    def _begin(self) -> None:
+        self._stride = 1
+        self._steps: list[tuple[int, int]] = []
+        self._even = len(self._kept)
+        self._make_room()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, frame: DecodedFrame, image: npt.NDArray[np.uint8]) -> None:
+        """Offer the next frame, with the small copy that was made for the detector."""
+        number = self._seen
         self._seen += 1
+        self._kept[number] = _Kept(frame, image if self._judges else None)
+        for age, step in self._steps:
+            if (number - age) % step:
+                self._kept.pop(number - age, None)
+        if number % self._stride == 0:
+            self._even += 1
+            self._make_room()
+
+    def _make_room(self) -> None:
+        while self._even > self._capacity:
+            self._set_stride(self._stride * 2)
+
+    def _set_stride(self, stride: int) -> None:
+        self._stride = stride
+        self._steps = [(age, min(step or stride, stride)) for age, step in self._ages]
+        steps = [(0, 1), *self._steps, (self._seen + 1, 0)]
+        for (age, step), (until, _) in pairwise(steps):
+            for number in [n for n in self._kept if age < self._seen - n <= until and n % step]:
+                del self._kept[number]
+        self._even = sum(number % stride == 0 for number in self._kept)
 
     def split(self, at_s: float) -> Reservoir:
         """A cut was found at this time, maybe in the past: the frames from it on move over."""
-        later = Reservoir(self.count)
-        moved = [frame for frame in self.kept if frame.pts_s >= at_s]
-        self.kept = [frame for frame in self.kept if frame.pts_s < at_s]
-        later.kept = moved
-        if len(moved) > 1:
-            later.stride = self.stride
-            later._seen = (len(moved) - 1) * self.stride + 1
+        later = copy.copy(self)
+        later._kept = {n: kept for n, kept in self._kept.items() if kept.frame.pts_s >= at_s}
+        self._kept = {n: kept for n, kept in self._kept.items() if kept.frame.pts_s < at_s}
+        later._begin()
         return later
 
+    def join(self, later: Reservoir) -> None:
+        """The scene goes on with what was taken for another one."""
+        self._kept |= later._kept
+        self._seen = later._seen
+        self._set_stride(max(self._stride, later._stride))
+        self._make_room()
+
     def pick(self, start_s: float, end_s: float) -> list[DecodedFrame]:
-        """The kept frames nearest to the centres of ``count`` equal bins, each once, in order."""
-        if len(self.kept) <= self.count:
-            return list(self.kept)
-        times = [frame.pts_s for frame in self.kept]
-        width = (end_s - start_s) / self.count
+        """The frames that stand for the scene, in order; none only if none is kept.
+
+        Of equal bins as many as frames are wanted each gets the frame nearest to its centre, or
+        its sharpest. Out of those that are wanted: a scene that has no other keeps its black and
+        blurred ones.
+        """
+        wanted = self._wanted()
+        count = self._options.count(end_s - start_s)
+        if len(wanted) > count:
+            wanted = self._stand_ins(wanted, start_s, (end_s - start_s) / count, count)
+        if "duplicate" in self._options.skip:
+            wanted = self._without_repeats(wanted)
+        return [kept.frame for kept in wanted]
+
+    def _luma(self, kept: _Kept) -> npt.NDArray[np.uint8]:
+        assert kept.image is not None  # or nobody would judge
+        return quality.luma(kept.image, self._image_format)
+
+    def _wanted(self) -> list[_Kept]:
+        every = list(self._kept.values())
+        good = every
+        if "black" in self._options.skip:
+            good = [kept for kept in good if not quality.is_black(self._luma(kept))]
+        if "blurred" in self._options.skip and good:
+            sharp = [quality.sharpness(self._luma(kept)) for kept in good]
+            least = _BLURRED * median(sharp)
+            good = [kept for kept, value in zip(good, sharp, strict=True) if value >= least]
+        return good or every
+
+    def _stand_ins(
+        self, wanted: Sequence[_Kept], start_s: float, width: float, count: int
+    ) -> list[_Kept]:
+        times = [kept.frame.pts_s for kept in wanted]
+        if self._options.choose == "sharpest":
+            best: dict[int, tuple[float, int]] = {}
+            for place, kept in enumerate(wanted):
+                bin_ = min(count - 1, int((times[place] - start_s) / width))
+                rank = quality.sharpness(self._luma(kept)), -place
+                best[bin_] = max(rank, best.get(bin_, rank))
+            return [wanted[-place] for _, place in best.values()]
         chosen = {
             min(range(len(times)), key=lambda i: abs(times[i] - (start_s + (n + 0.5) * width)))
-            for n in range(self.count)
+            for n in range(count)
         }
-        return [self.kept[i] for i in sorted(chosen)]
+        return [wanted[place] for place in sorted(chosen)]
+
+    def _without_repeats(self, chosen: Sequence[_Kept]) -> list[_Kept]:
+        stay = list(chosen[:1])
+        for kept in chosen[1:]:
+            if not quality.same(self._luma(stay[-1]), self._luma(kept)):
+                stay.append(kept)
+        return stay
+
+
+def _ages(dense: int) -> list[tuple[int, int]]:
+    """From which age on only frames with such a multiple as number are kept; 0: the stride's."""
+    ages = []
+    age, step = dense, 2
+    while age < LATE:
+        ages.append((age, step))
+        age, step = 2 * age, 2 * step
+    return [*ages, (LATE, 0)]
 
 
 def frames_of(
+    video: Video,
     scene: Scene,
     picked: Sequence[DecodedFrame],
     size: tuple[int, int],
     options: Sampling,
     sampler: str,
 ) -> Frames:
-    """Convert picked frames to the pixels an analyzer looks at.
+    """Convert picked frames to the pixels an analyzer looks at, those of HDR videos tone-mapped.
 
     Args:
+        video: The video they are from.
         scene: The scene they are from.
         picked: The frames, in order.
         size: Width and height of the video as shown, in pixels.
@@ -98,7 +233,8 @@ def frames_of(
     """
     import numpy as np
 
-    width, height = fit(*size, options.max_pixels, options.multiple)
-    rgb = np.stack([frame.rgb(width, height) for frame in picked])
+    width, height = fit(*size, options.max_pixels, options.multiple, options.min_pixels)
+    transfer = video.colour_transfer
+    rgb = np.stack([tone_mapped(frame.rgb(width, height), transfer) for frame in picked])
     pts_s = np.array([frame.pts_s for frame in picked], dtype=np.float64)
     return Frames(scene=scene, sampler=sampler, pts_s=pts_s, rgb=rgb)

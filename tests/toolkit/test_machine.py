@@ -1,0 +1,36 @@
+"""A container's CPU limit counts as much as the cores that there are."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from toolkit.config.machine import allowed, cores
+
+
+def group(root: Path, name: str, limit: str) -> None:
+    (root / name).mkdir(parents=True, exist_ok=True)
+    (root / name / "cpu.max").write_text(limit, encoding="utf-8")
+
+
+def own(root: Path, line: str) -> Path:
+    path = root / "self-cgroup"
+    path.write_text(f"1:cpu:/old\n{line}\n", encoding="utf-8")
+    return path
+
+
+def test_the_tightest_limit_around_counts(tmp_path: Path) -> None:
+    group(tmp_path, "pod", "150000 100000\n")
+    group(tmp_path, "pod/job", "max 100000\n")
+    assert allowed(tmp_path, own(tmp_path, "0::/pod/job")) == 1.5
+
+
+def test_a_container_sees_its_own_group_at_the_root(tmp_path: Path) -> None:
+    group(tmp_path, "", "200000 100000\n")
+    assert allowed(tmp_path, own(tmp_path, "0::/")) == 2.0
+
+
+def test_no_limit(tmp_path: Path) -> None:
+    assert allowed(tmp_path, own(tmp_path, "0::/pod")) == math.inf
+    assert allowed(tmp_path, tmp_path / "no-such-file") == math.inf
+    assert cores() >= 1
