@@ -144,7 +144,8 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
 def answers(store: Store, run: Run) -> pl.DataFrame:
     """One row an answer, with the evidence it rests on, scene by scene in the order asked.
 
-    ``value`` is JSON; ``frame_times_s`` are the times of the frames that were looked at.
+    ``value`` is JSON; ``frame_times_s`` are the times of the frames that were looked at,
+    and ``tone_mapping`` says what was done to those of HDR videos ("none": nothing).
     """
     import polars as pl
 
@@ -164,6 +165,7 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
             answer.evidence.model,
             answer.evidence.revision,
             answer.evidence.frame_times_s,
+            answer.evidence.tone_mapping,
             answer.evidence.finish_reason,
             answer.evidence.seconds,
             scene.id,
@@ -183,6 +185,7 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
         "model": pl.String(),
         "revision": pl.String(),
         "frame_times_s": pl.List(pl.Float64()),
+        "tone_mapping": pl.String(),
         "finish_reason": pl.String(),
         "seconds": pl.Float64(),
         "scene_id": pl.String(),

@@ -36,7 +36,8 @@ class Lengths:
 
     *Too long*: it is split into equal parts, to the frame. A scene without end must leave all the
     same, so whenever one reaches twice the longest length, its first half leaves. Parts are thus
-    at least half as long as may be; all are equal in a scene up to twice as long as may be.
+    at least half as long as may be; all are equal in a scene up to twice as long as may be. A cut
+    that the detector tells so late that its part has left is lost: let scenes be longer than that.
 
     Args:
         options: The shortest and the longest length.
