@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import MediaError, NotAVideoError
-from toolkit.media.clip import Clip
+from toolkit.media.clip import Clip, stretch
 from toolkit.media.copy import share_of
 from toolkit.media.files import Told, opened, writing, written
 from toolkit.media.reel import LEAD_S, Reel, packets_of
@@ -79,7 +79,7 @@ def extract_audio(
             path=str(to),
         ) from None
     if start_s < 0 or track < 0 or (end_s is not None and end_s <= start_s):
-        raise MediaError(f"Sound cannot go from {start_s:g} s to {end_s:g} s in track {track}.")
+        raise MediaError(f"Sound cannot go from {stretch(start_s, end_s)} in track {track}.")
     cancel = cancel or Cancel()
     zero_s = _zero_s(path) + Fraction(start_s).limit_denominator(1_000_000)
     length_s = None if end_s is None else end_s - start_s

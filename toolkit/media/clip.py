@@ -12,7 +12,7 @@ from toolkit.media.files import Told, container_of, written
 from toolkit.media.reel import Reel
 from toolkit.stages.component import Cancel
 
-__all__ = ["QUALITY", "Clip", "clip"]
+__all__ = ["QUALITY", "Clip", "clip", "stretch"]
 
 QUALITY = 20
 """Usual quality of an exact clip: x264's constant rate factor, from 0 (lossless) to 51."""
@@ -80,7 +80,7 @@ def clip(
         CancelledError: ``cancel`` was set.
     """
     if start_s < 0 or (end_s is not None and end_s <= start_s):
-        raise MediaError(f"A clip cannot go from {start_s:g} s to {end_s:g} s.")
+        raise MediaError(f"A clip cannot go from {stretch(start_s, end_s)}.")
     if not 0 <= quality <= 51:
         raise MediaError(f"The quality {quality} is not between 0 (lossless) and 51 (worst).")
     container = container_of(to)
@@ -111,3 +111,8 @@ def clip(
             )
     start, end, left_out = found
     return Clip(to, start, end, left_out)
+
+
+def stretch(start_s: float, end_s: float | None) -> str:
+    """A part of a video in words."""
+    return f"{start_s:g} s to " + ("the end" if end_s is None else f"{end_s:g} s")

@@ -66,7 +66,7 @@ def copy(
                 break
             if cutting.took_picture:
                 told(share_of(cutting.end_s, start_s, end_s or reel.duration_s))
-        cutting.finish()
+        cutting.finish(start_s)
     return cutting.start_s, cutting.end_s, tuple(left_out)
 
 
@@ -193,12 +193,18 @@ class _Cutting:
         elif end_s + (end_s - start_s) > self._zero_s:
             track.put(packet, self._zero_s)
 
-    def finish(self) -> None:
+    def finish(self, start_s: float) -> None:
         """Write what waits.
 
         Raises:
-            MediaError: Not one picture was copied.
+            MediaError: No picture was copied, or none that is shown at ``start_s`` or later.
         """
+        if self._first is not None and self.end_s <= start_s:
+            raise MediaError(
+                f"'{self._reel.path}' ends at {self.end_s:g} s: there is nothing from"
+                f" {start_s:g} s on.",
+                path=str(self._reel.path),
+            )
         if self._first is None:
             raise MediaError(
                 f"'{self._reel.path}' has no keyframe to start from.",

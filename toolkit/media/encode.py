@@ -198,6 +198,7 @@ class _Pictures:
         self, reel: Reel, target: OutputContainer, container: str, encoder: str, quality: int
     ) -> None:
         import av
+        from av.codec.context import Flags
 
         first, codec = reel.first, reel.video.codec_context
         options = {"crf": str(quality), "preset": "fast"}
@@ -218,6 +219,7 @@ class _Pictures:
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
+        context.flags |= Flags.frame_duration  # or the last frame would last as long as most
         context.color_range, context.colorspace = first.color_range, first.colorspace
         self._space_name = ""
         if first.format.is_rgb:

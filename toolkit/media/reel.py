@@ -38,7 +38,7 @@ class Reel:
         path: The file.
 
     Attributes:
-        container: The open file; another one after every :meth:`start_at`.
+        container: The open file; it may be another one after :meth:`start_at`.
         video: Its main video stream.
         tick: The length of a tick in seconds.
         zero: The first frame's time in ticks.
@@ -168,10 +168,13 @@ class Reel:
 
     def _stand_at(self, key: int | None, *, sought: bool) -> bool:
         """Hold what is needed from before the keyframe, and the keyframe; whether it came."""
-        self._open()
         self._held = []
         lead = round(LEAD_S / self.tick)
-        if sought and key is not None and not self._seek(max(key - lead, self.zero)):
+        # The same decoder goes on where it can: it may have learnt from the file's first frame
+        # what no later one says, such as the mistakes of the encoder that it has to copy.
+        if not sought or key is None:
+            self._open()
+        elif not self._seek(max(key - lead, self.zero)):
             return False
         self._rest = packets_of(self.container, None, self.path)
         if key is None:

@@ -18,6 +18,7 @@ _SLACK_S = 0.02
 """Timestamps may be as wrong as this, by rounding or jitter, before sound is moved for them."""
 _AAC_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
 _USUAL_RATE = 48_000
+_LAYOUTS = {1: "mono", 2: "stereo"}  # PCM often does not say which its channels are
 _BITS_PER_CHANNEL = 80_000
 _PIECE_S = 1
 
@@ -45,10 +46,12 @@ class Voice:
             rate = _USUAL_RATE
         self._target = target
         self._source = source
-        stream: Any = target.add_stream(encoder, rate=rate, layout=source.layout.name)
+        count = source.layout.nb_channels
+        layout = _LAYOUTS.get(count, source.layout.name)
+        stream: Any = target.add_stream(encoder, rate=rate, layout=layout)
         assert isinstance(stream, av.AudioStream)
         if compressed:
-            stream.bit_rate = _BITS_PER_CHANNEL * max(1, source.layout.nb_channels)
+            stream.bit_rate = _BITS_PER_CHANNEL * max(1, count)
         language = source.metadata.get("language")
         if language:
             stream.metadata["language"] = language

@@ -6,6 +6,7 @@ import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from toolkit.media.preface import preface, prefaced
 from toolkit.media.reel import Reel
 
 if TYPE_CHECKING:
@@ -37,10 +38,16 @@ class Track:
         source: The stream that is read.
         stream: The stream that is written.
         filters: FFmpeg's names of bit stream filters that the packets go through.
+        note: What is put before the first packet's picture.
     """
 
     def __init__(
-        self, target: OutputContainer, source: Any, stream: Any, filters: str = ""
+        self,
+        target: OutputContainer,
+        source: Any,
+        stream: Any,
+        filters: str = "",
+        note: bytes = b"",
     ) -> None:
         from av.bitstream import BitStreamFilterContext
 
@@ -48,6 +55,7 @@ class Track:
         self._target = target
         self._stream = stream
         self._filter = BitStreamFilterContext(filters, source) if filters else None
+        self._note = note
         self._tick = Fraction(source.time_base)
         self._last: int | None = None
         self._waiting: list[Packet[Any]] = []
@@ -91,6 +99,8 @@ class Track:
         if packet.pts is not None:
             packet.pts = max(packet.pts, packet.dts)
         self._last = packet.dts
+        if self._note:
+            packet, self._note = prefaced(packet, self._note), b""
         for each in self._filter.filter(packet) if self._filter else [packet]:
             each.stream, each.time_base = self._stream, self._tick
             self._target.mux_one(each)
@@ -125,7 +135,8 @@ def track_of(
         if shape:
             stream.codec_context.sample_aspect_ratio = shape
         set_rotation(stream, first, container)
-    return Track(target, source, stream, _filters(codec, container))
+    note = preface(source, first) if first is not None and codec == "h264" else b""
+    return Track(target, source, stream, _filters(codec, container), note)
 
 
 def _filters(codec: str, container: str) -> str:
