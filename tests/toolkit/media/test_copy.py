@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from toolkit.errors import CancelledError, DecodeError, MediaError, SourceError
+from toolkit.errors import CancelledError, DecodeError, MediaError, MissingExtraError, SourceError
 from toolkit.media.clip import clip
 from toolkit.stages.component import Cancel
 from toolkit.testing.media import BAD_FILES, write_numbered
@@ -291,3 +292,12 @@ def test_mistakes_of_old_encoders_are_still_known(tmp_path: Path) -> None:
         assert first == 10
         copied = pixels_of(made.path)
         assert copied == pixels_of(path)[first : first + len(copied)]
+
+
+def test_without_pyav_the_command_to_get_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_numbered(tmp_path / "film.mp4", 5)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"video-analysis-toolkit\[pyav\]"):
+        clip(path, tmp_path / "clip.mp4")

@@ -29,7 +29,7 @@ def write_grain(path: Path) -> Path:
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25, options={"crf": "10"})
         stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
-        for _ in range(30):
+        for _ in range(15):
             pixels = rng.integers(0, 256, (128, 192, 3), dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
@@ -96,11 +96,11 @@ def test_a_preview_moves_and_fits(tmp_path: Path, decoder: Decoder, ending: str)
             shown.append(number(picture))
     assert shown == [25, 30, 35, 40, 45]
     grain = write_grain(tmp_path / "grain.mp4")
-    size = preview(decoder, grain, made.path, force=True).path.stat().st_size
-    smaller = preview(decoder, grain, made.path, max_bytes=size // 3, force=True)
+    size = preview(decoder, grain, made.path, 0.0, 0.5, force=True).path.stat().st_size
+    smaller = preview(decoder, grain, made.path, 0.0, 0.5, max_bytes=size // 3, force=True)
     assert smaller.path.stat().st_size <= size // 3
     with pytest.raises(MediaError, match="does not fit"):
-        preview(decoder, path, tmp_path / f"no.{ending}", max_bytes=100)
+        preview(decoder, path, tmp_path / f"no.{ending}", 0.0, 0.5, max_bytes=100)
     assert not (tmp_path / f"no.{ending}").exists()
 
 
