@@ -245,7 +245,8 @@ class Pipeline:
             except (ModelError, CancelledError):
                 raise
             except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-                work.troubles.append(Trouble("analyze", wrapped(AnalysisError, job.name, error)))
+                what = f"The analyzer '{job.name}'"
+                work.troubles.append(Trouble("analyze", wrapped(AnalysisError, what, error)))
                 continue
             for reply in given:
                 if isinstance(reply, Answer):
@@ -274,7 +275,8 @@ class Pipeline:
                     for tag in job.component.tag(work.scene, analysis, work.video)
                 ]
             except Exception as error:  # noqa: BLE001 - often a few lines in a notebook cell
-                work.troubles.append(Trouble("tag", wrapped(TagError, job.name, error)))
+                what = f"The tagger '{job.name}'"
+                work.troubles.append(Trouble("tag", wrapped(TagError, what, error)))
                 continue
             work.new += merge(tags)
             if complete:

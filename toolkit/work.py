@@ -43,10 +43,10 @@ class Work:
         return not self.new and not self.troubles
 
 
-def wrapped(kind: type[ToolkitError], name: str, error: Exception) -> ToolkitError:
+def wrapped(kind: type[ToolkitError], what: str, error: Exception) -> ToolkitError:
     """What a plugin raised, as an error of this kind unless it is one of ours."""
     if isinstance(error, ToolkitError):
         return error
-    ours = kind(f"The plugin '{name}' failed: {type(error).__name__}: {error}")
+    ours = kind(f"{what} failed: {type(error).__name__}: {error}")
     ours.__cause__ = error
     return ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from counting import Counting
 
 import toolkit as tk
+from toolkit.execution.api import start
+from toolkit.hooks.manager import configure
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +181,41 @@ def test_a_failing_tagger_leaves_the_rest(film: Path, workspace: Path) -> None:
     run = analyze(film, workspace)
     assert len(run.scenes) == 3
     assert set(run.failures["error"]) == {"TagError"}
+    assert "ZeroDivisionError" in run.failures["message"][0]
+
+
+@pytest.mark.parametrize("stage", ["decode", "scenes"])
+def test_a_plugin_that_breaks_fails_its_video_alone(
+    film: Path, workspace: Path, tmp_path: Path, stage: str
+) -> None:
+    other = tmp_path / "other.mp4"
+    other.write_bytes(film.read_bytes() + b"\0")
+    settings, plugins, _ = configure(
+        None, {"paths": {"workspace": workspace}, "analysis": {"plugin": "counting"}}
+    )
+    made = plugins.get(stage, settings.chosen(stage)[0])
+
+    def make(options: tk.Options, context: tk.Context) -> Any:
+        component: Any = made.factory(options, context)
+        name = {"decode": "probe", "scenes": "start"}[stage]
+        whole = getattr(component, name)
+
+        def shaky(*arguments: Any) -> Any:
+            if not broken:
+                broken.append(True)
+                raise ZeroDivisionError("a mistake in a plugin")
+            return whole(*arguments)
+
+        setattr(component, name, shaky)
+        return component
+
+    broken: list[bool] = []
+    plugins.add(dataclasses.replace(made, factory=make), "test", replace=True)
+    run = start([film, other], settings, plugins).wait()
+    assert len(run.scenes) == 3
+    assert run.failures["error"].to_list() == [
+        {"decode": "SourceError", "scenes": "DecodeError"}[stage]
+    ]
     assert "ZeroDivisionError" in run.failures["message"][0]
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from toolkit.config import redact
-from toolkit.errors import CancelledError, ModelError, ToolkitError
+from toolkit.errors import CancelledError, DecodeError, ModelError, SourceError, ToolkitError
 from toolkit.execution.channel import Channel
 from toolkit.execution.ledger import Ledger, Way
 from toolkit.execution.progress import Tally
@@ -24,7 +24,7 @@ from toolkit.pipeline import Pipeline
 from toolkit.records import Run, RunStatus, Source
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
-from toolkit.work import Work
+from toolkit.work import Work, wrapped
 
 __all__ = ["LocalEngine"]
 
@@ -166,8 +166,8 @@ class LocalEngine:
                     video = self.pipeline.acquire(source, progress, self.cancel)
             except CancelledError:
                 raise
-            except ToolkitError as error:
-                self.ledger.lost(source, error)
+            except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+                self.ledger.lost(source, wrapped(SourceError, "Getting the file", error))
             else:
                 if way := self.ledger.lead(source, video):
                     self._videos.put(way)
@@ -186,8 +186,11 @@ class LocalEngine:
                         self._route(work)
             except CancelledError:
                 raise
-            except ToolkitError as error:
-                trouble = error
+            except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+                settings = self.pipeline.settings
+                what = f"The scan (decoder '{settings.decode.plugin}', "
+                what += f"scene detector '{settings.scenes.plugin}')"
+                trouble = wrapped(DecodeError, what, error)
             self.tally.did("scan", seconds=time.perf_counter() - started)
             self.ledger.scanned(way, trouble)
         for channel in (*self._looks, self._results):
