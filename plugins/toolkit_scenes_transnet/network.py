@@ -98,12 +98,24 @@ class Network:
     def predict(
         self, window: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Two probabilities for each of n RGB images (n, 27, 48, 3): see ``detector._Judge``."""
-        with self._turn, self._torch.inference_mode():
-            frames = self._torch.from_numpy(window).to(self._device)[None]
-            middle, rest = self._net(frames)
-            both = self._torch.stack([middle[0, :, 0], rest["many_hot"][0, :, 0]])
-            middles, wholes = self._torch.sigmoid(both).cpu().numpy()
+        """Two probabilities for each of n RGB images (n, 27, 48, 3): see ``detector._Judge``.
+
+        Raises:
+            ModelError: The device failed, mostly for want of memory.
+        """
+        try:
+            with self._turn, self._torch.inference_mode():
+                frames = self._torch.from_numpy(window).to(self._device)[None]
+                middle, rest = self._net(frames)
+                both = self._torch.stack([middle[0, :, 0], rest["many_hot"][0, :, 0]])
+                middles, wholes = self._torch.sigmoid(both).cpu().numpy()
+        except RuntimeError as error:
+            raise ModelError(
+                f"TransNetV2 failed on {self._device} ({str(error).splitlines()[0]}).",
+                hint="Set device = cpu in [scenes.transnet] if the GPU's memory is short.",
+                retriable=True,
+                device=self._device,
+            ) from error
         return middles, wholes
 
     def close(self) -> None:
