@@ -1,0 +1,212 @@
+"""The detector: keeps the last pictures, asks what looks for each kind, settles what is left."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from math import exp, log
+from typing import TYPE_CHECKING, Literal
+
+from toolkit.records import Cut
+from toolkit.stages.scenes import DetectorPass, SceneDetector
+from toolkit_scenes_planes import PlanesOptions, blends, jumps
+from toolkit_scenes_planes.fades import Fades, blank_near
+from toolkit_scenes_planes.judge import judges
+from toolkit_scenes_planes.picture import Picture, cell_side, change
+from toolkit_scenes_planes.reel import Reel
+from toolkit_scenes_planes.rules import RulesPass
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from toolkit.stages.decode import ImageFormat
+
+__all__ = ["PlanesDetector"]
+
+_USUAL_S = 0.04
+"""Length of a frame at which blends are looked at, about; of faster videos, every other frame."""
+_LONGEST_S = 2.2
+"""Longest blend that is looked for, whatever the frame rate."""
+_BEHIND = max(blends.HALVES) + blends.MARGIN
+"""Pictures after the middle of a blend that must be there to judge it."""
+_TOGETHER = 10
+"""Stretches whose middles are this close show the same blend."""
+_LASTING = 30
+"""Pictures after which even a blend without end is settled."""
+_HOPE = -3.5
+"""Odds by cheap features below which a stretch is not worth the dear ones."""
+_SURE = 4.0
+"""Odds of a fade: a picture that turns blank and comes back as another one."""
+
+
+class PlanesDetector(SceneDetector):
+    """See the options; all it needs is numpy."""
+
+    image_format: ImageFormat = "yuv420p"
+
+    def __init__(self, options: PlanesOptions) -> None:
+        self.width = options.width
+        self._options = options
+
+    def start(self, frame_s: float) -> DetectorPass:
+        if self._options.method == "learned":
+            return _Pass(self._options, frame_s)
+        return RulesPass(self._options)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A boundary, not settled yet: frames by their number."""
+
+    at: int
+    at_s: float
+    kind: Literal["cut", "fade", "dissolve", "wipe"]
+    odds: float
+    first: int
+    last: int
+
+    def beats(self, other: _Found) -> bool:
+        """Which of two that cannot both be is believed: cuts and fades are told surest."""
+        rank = {"cut": 2, "fade": 1}
+        return (rank.get(self.kind, 0), self.odds) > (rank.get(other.kind, 0), other.odds)
+
+
+class _Pass(DetectorPass):
+    """One video. Frames have numbers; those of blends count every other frame of fast videos."""
+
+    def __init__(self, options: PlanesOptions, frame_s: float) -> None:
+        self._options = options
+        self._least = log(options.threshold / (1 - options.threshold))
+        self._stride = max(1, round(_USUAL_S / frame_s))
+        self._halves = [
+            half
+            for half in blends.HALVES
+            if 2 * half * frame_s * self._stride <= _LONGEST_S or half == min(blends.HALVES)
+        ]
+        held = _BEHIND + max(blends.HALVES) + blends.MARGIN + 2
+        self._all = Reel(jumps.BEFORE + jumps.AFTER + 2)
+        self._some = Reel(held)
+        self._late = (_BEHIND + _TOGETHER) * self._stride
+        self._times: deque[float] = deque(maxlen=self._late + 8 * held * self._stride)
+        self._fades = Fades(white=False), Fades(white=True)
+        self._cuts: deque[int] = deque(maxlen=64)
+        self._blend: list[_Found] = []
+        self._found: list[_Found] = []
+        self._last = _Found(0, 0.0, "cut", 0.0, 0, 0)
+        self._since = 0.0
+
+    def push(self, pts_s: float, image: npt.NDArray[np.uint8]) -> list[Cut]:
+        now = self._all.count
+        picture = Picture(image, cell_side(image.shape[1], image.shape[0] * 2 // 3))
+        step = change(self._all[now - 1], picture) if now else 0.0
+        self._all.add(picture, step)
+        self._times.append(pts_s)
+        self._since += step
+        if now == 0:
+            self._last = replace(self._last, at_s=pts_s)
+        if now >= jumps.AFTER:
+            self._judge_jump(now - jumps.AFTER + 1)
+        if now % self._stride == 0:
+            self._some.add(picture, self._since)
+            self._since = 0.0
+            if self._options.fades:
+                self._watch_fades()
+            self._judge_blends(self._some.count - 1 - _BEHIND)
+        return self._settle(now - self._late)
+
+    def finish(self) -> list[Cut]:
+        count = self._all.count
+        for at in range(max(1, count - jumps.AFTER + 1), count):
+            self._judge_jump(at)
+        for at in range(max(0, self._some.count - _BEHIND), self._some.count):
+            self._judge_blends(at)
+        self._end_blend()
+        return self._settle(count)
+
+    def _judge_jump(self, at: int) -> None:
+        if at > 0 and jumps.stands_out(self._all, at):
+            odds = judges()["cut"](jumps.features(self._all, at))
+            if odds > self._least:
+                self._cuts.append(at)
+                self._add(_Found(at, self._time(at), "cut", odds, at - 1, at))
+
+    def _watch_fades(self) -> None:
+        for fades in self._fades:
+            blank = fades.step(self._some)
+            if blank is None:
+                continue
+            first, last = (blank.start - 1) * self._stride, (blank.stop + 1) * self._stride
+            if not any(first - 2 <= cut <= last + 2 for cut in self._cuts):
+                at = blank.middle * self._stride
+                self._add(_Found(at, self._time(at), "fade", _SURE, first, last))
+
+    def _judge_blends(self, at: int) -> None:
+        """Look at the stretches around this picture, long ones not around every one."""
+        kinds = [k for k, on in self._kinds() if on]
+        for half in self._halves if kinds else ():
+            if at % blends.HALVES[half] or at - half < 0 or at + half >= self._some.count:
+                continue
+            first, last = (at - half) * self._stride, (at + half) * self._stride
+            if any(first < cut <= last for cut in self._cuts):
+                continue
+            seen = blends.glance(self._some, at, half)
+            if seen is None or not blends.worth_a_look(seen):
+                continue
+            if max(judges()[f"{kind}_glance"](seen) for kind in kinds) < _HOPE:
+                continue
+            if blank_near(self._some, at - half, at + half):
+                continue
+            features = blends.look(self._some, at, half, seen)
+            for kind in kinds:
+                odds = judges()[kind](features)
+                if odds > self._least:
+                    middle = blends.middle(self._some, at, half) * self._stride
+                    found = _Found(middle, self._time(middle), kind, odds, first, last)
+                    self._blend.append(found)
+        if self._blend:
+            quiet = at * self._stride - max(found.at for found in self._blend)
+            lasting = at * self._stride - self._blend[0].at
+            if quiet > _TOGETHER * self._stride - 1 or lasting > _LASTING * self._stride:
+                self._end_blend()
+
+    def _kinds(self) -> tuple[tuple[Literal["dissolve", "wipe"], bool], ...]:
+        return ("dissolve", self._options.dissolves), ("wipe", self._options.wipes)
+
+    def _end_blend(self) -> None:
+        """Settle on the surest stretch; where its middle is, all those that overlap it tell."""
+        if not self._blend:
+            return
+        best = max(self._blend, key=lambda found: found.odds)
+        votes = [f for f in self._blend if f.first <= best.at <= f.last and f.kind == best.kind]
+        weight = sum(found.odds for found in votes)
+        at = round(sum(found.at * found.odds for found in votes) / weight)
+        self._add(replace(best, at=at, at_s=self._time(at)))
+        self._blend = []
+
+    def _add(self, new: _Found) -> None:
+        """Note a boundary; of two that are too close or overlap, the surer one stays."""
+        if new.at <= self._last.at or self._clash(self._last, new):
+            return
+        rivals = [old for old in self._found if self._clash(old, new)]
+        if all(new.beats(old) for old in rivals):
+            self._found = [old for old in self._found if old not in rivals] + [new]
+
+    def _clash(self, a: _Found, b: _Found) -> bool:
+        if a.first < b.last and b.first < a.last:
+            return True
+        return abs(a.at_s - b.at_s) < self._options.min_scene_s
+
+    def _time(self, frame: int) -> float:
+        return self._times[max(0, frame - self._all.count + len(self._times))]
+
+    def _settle(self, upto: int) -> list[Cut]:
+        """The boundaries up to this frame, which nothing to come can change."""
+        ready = sorted((f for f in self._found if f.at <= upto), key=lambda found: found.at)
+        self._found = [found for found in self._found if found.at > upto]
+        cuts = []
+        for found in ready:
+            self._last = found
+            score = 1 / (1 + exp(-found.odds))
+            cuts.append(Cut(at_s=found.at_s, kind=found.kind, score=score))
+        return cuts
