@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PyAVOptions"]
 
+_MOST_THREADS = 16
+
 
 class PyAVOptions(Options):
     """How PyAV decodes."""
@@ -51,7 +53,9 @@ def toolkit_decoders() -> Iterator[DecoderPlugin]:
     )
 
 
-def _make(options: PyAVOptions, _: Context) -> Decoder:
+def _make(options: PyAVOptions, context: Context) -> Decoder:
     from toolkit_decode_pyav.decoder import PyAVDecoder
 
-    return PyAVDecoder(options)
+    # As FFmpeg chooses by itself, but that it would count cores a container may not use.
+    threads = options.threads or min(_MOST_THREADS, context.cores + 1)
+    return PyAVDecoder(options.model_copy(update={"threads": threads}))

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from toolkit.config.machine import allowed, cores
+from toolkit.config.settings import Execution
 
 
 def group(root: Path, name: str, limit: str) -> None:
@@ -34,3 +35,10 @@ def test_no_limit(tmp_path: Path) -> None:
     assert allowed(tmp_path, own(tmp_path, "0::/pod")) == math.inf
     assert allowed(tmp_path, tmp_path / "no-such-file") == math.inf
     assert cores() >= 1
+
+
+def test_no_more_scans_than_files() -> None:
+    assert Execution().scans(0) == Execution().scans(1) == 1
+    assert Execution().scans(100) == min(cores(), 4)
+    assert Execution(scan_threads=7).scans(100) == 7
+    assert Execution(scan_threads=7).scans(3) == 3

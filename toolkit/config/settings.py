@@ -186,7 +186,7 @@ class Execution(Section):
     engine: Literal["local", "ray"] = Field("local", description="What runs the pipeline.")
     download_threads: int = Field(4, ge=1, le=256, description="Files fetched at once.")
     scan_threads: int = Field(
-        0, ge=0, le=256, description="Files decoded at once; 0: one for every two cores."
+        0, ge=0, le=256, description="Files decoded at once; 0: one a core, but four at most."
     )
     video_queue: int = Field(8, ge=1, description="Videos waiting for their scan.")
     scene_queue: int = Field(
@@ -194,9 +194,15 @@ class Execution(Section):
     )
     save_queue: int = Field(256, ge=1, description="Analyzed scenes waiting to be saved.")
 
-    def scans(self) -> int:
-        """How many files are decoded at once."""
-        return self.scan_threads or max(1, cores() // 2)
+    def scans(self, files: int) -> int:
+        """How many out of so many files are decoded at once.
+
+        Files side by side win over threads within one file, for whatever is not decoding runs on
+        one core a file. More than four gain nothing: there Python itself becomes the limit, which
+        runs one thread at a time. Each decoder has threads for all cores as well, so that a large
+        file that is left alone uses all of them, and sizes need not be looked at.
+        """
+        return min(max(1, files), self.scan_threads or min(cores(), 4))
 
 
 class Ray(Section):

@@ -56,7 +56,7 @@ class LocalEngine:
         self._out: dict[int, ModelError] = {}
         options = pipeline.settings.execution
         self._fetchers = min(options.download_threads, max(1, len(given)))
-        self._scanners = min(options.scans(), max(1, len(given)))
+        self._scanners = options.scans(len(given))
         analyzers = len(pipeline.crew.analyzers)
         self._sources = Channel[Source](len(given) + 1, self.cancel, 1)
         self._videos = Channel[Way](options.video_queue, self.cancel, self._fetchers)

@@ -13,12 +13,13 @@ model, and a factory that makes the working object. All heavy imports belong ins
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pluggy
 
+from toolkit.config.machine import cores
 from toolkit.stages.component import Component, Options
 
 __all__ = [
@@ -48,10 +49,12 @@ class Context:
     Attributes:
         workspace: Folder for what the toolkit keeps; it exists.
         base: Folder that relative paths in options start from: that of the config file.
+        cores: CPU cores that may be used, which a container's limits make fewer than there are.
     """
 
     workspace: Path
     base: Path
+    cores: int = field(default_factory=cores)
 
 
 @dataclass(frozen=True, kw_only=True)
