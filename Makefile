@@ -81,6 +81,13 @@ bench: $(VENV)/.installed-dev ## every benchmark; each prints a ratio
 		$(BIN)/python "$$script" $(ARGS); \
 	done
 
+.PHONY: bench-scan
+bench-scan: $(VENV)/.installed-dev ## the scan: time beside its limit and its peers, memory, accuracy
+	@for script in benchmarks/bench_scan*.py benchmarks/bench_scenes*.py; do \
+		printf '\n== %s\n' "$$script"; \
+		$(BIN)/python "$$script"; \
+	done
+
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## the documentation, into site/
 	$(BIN)/mkdocs build --strict $(ARGS)
