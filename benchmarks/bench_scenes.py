@@ -6,7 +6,7 @@ frames of it, anywhere inside of it if it lasts; every further one given is wron
 detector's own time a frame, the making of its small picture included, in turn with the others.
 At the end, our quick methods beside the detectors of PySceneDetect whose rules they follow.
 
-    python benchmarks/bench_scenes.py --height 720 --count 4
+    python benchmarks/bench_scenes.py --height 720 --count 5
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--height", type=int, nargs="+", default=[720], help="in pixels")
-    parser.add_argument("--count", type=int, default=4, help="films of each height")
+    parser.add_argument("--count", type=int, default=5, help="films of each height")
     parser.add_argument("--films", type=Path, help="folder to keep the films in")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

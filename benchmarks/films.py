@@ -31,7 +31,7 @@ Set: TypeAlias = Literal["tune", "report"]
 FPS = 25
 KINDS = ("cut", "dissolve", "fade", "wipe")
 WIPES = ("left", "right", "up", "down", "diagonal", "iris", "box", "barn", "clock", "blinds")
-_RENDERED = ("texture 1", "texture 2", "world", "slide 1", "slide 2")
+_RENDERED = ("texture 1", "texture 2", "world 1", "world 2", "slide 1", "slide 2")
 _DATA = "datasets/data/"
 
 
@@ -138,7 +138,7 @@ def _shot(stock: Stock, source: str, size: Size, rng: random.Random) -> Shot:
         shot = footage.clip_shot(stock.clips[int(source)], size, rng)
     elif source.startswith("texture"):
         shot = footage.texture_shot(size, rng, move)
-    elif source == "world":
+    elif source.startswith("world"):
         shot = footage.world_shot(size, rng)
     elif source.startswith("slide"):
         shot = footage.slide_shot(size, rng)
@@ -269,7 +269,8 @@ def make(folder: Path, films: Set, height: int, count: int, shots: int = 24) -> 
         if not path.with_suffix(".json").exists():
             kinds = ("cut",) if number % 4 == 3 else KINDS
             seed = 1000 * (films == "report") + number
-            write(plan(footing, size, seed, shots, kinds), path, crf=20 + 4 * (number % 3))
+            made_of = Stock((), ()) if number % 5 == 4 else footing  # a cartoon
+            write(plan(made_of, size, seed, shots, kinds), path, crf=20 + 4 * (number % 3))
         paths.append(path)
     return paths
 

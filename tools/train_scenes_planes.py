@@ -116,8 +116,11 @@ def candidates(film: npt.NDArray[np.uint8], truth: list[dict[str, Any]]) -> dict
     return {"cuts": kept, "blends": shown, "missed": missed}
 
 
-def fit(x: Rows, y: Rows, penalty: float) -> dict[str, Any]:
-    """Logistic regression with a penalty on the squares of the weights, by Newton's method."""
+def fit(x: Rows, y: Rows, share: Rows, penalty: float) -> dict[str, Any]:
+    """Logistic regression with a penalty on the squares of the weights, by Newton's method.
+
+    `share` is how much each candidate counts.
+    """
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
     values = np.c_[terms((x - mean) / scale), np.ones(len(x))]
     weights = np.zeros(values.shape[1])
@@ -126,8 +129,8 @@ def fit(x: Rows, y: Rows, penalty: float) -> dict[str, Any]:
     ridge[-1] = 1e-3
     for _ in range(30):
         chance = 1 / (1 + np.exp(-(values @ weights).clip(-30, 30)))
-        slope = values.T @ (y - chance) - ridge * weights
-        curve = (values.T * (chance * (1 - chance))) @ values + np.diag(ridge)
+        slope = values.T @ (share * (y - chance)) - ridge * weights
+        curve = (values.T * (share * chance * (1 - chance))) @ values + np.diag(ridge)
         step = np.linalg.solve(curve, slope)
         weights += step
         if np.abs(step).max() < 1e-4:
@@ -135,13 +138,14 @@ def fit(x: Rows, y: Rows, penalty: float) -> dict[str, Any]:
     return {"mean": mean, "scale": scale, "weights": weights}
 
 
-def dulled(x: Rows, y: Rows, names: tuple[str, ...]) -> tuple[Rows, Rows]:
-    """The candidates, and each boundary once more with less difference in colours."""
+def dulled(x: Rows, y: Rows, names: tuple[str, ...]) -> tuple[Rows, Rows, Rows]:
+    """Features, labels and weights, with part of each boundary's given to one of duller colours."""
     if x.shape[1] < len(names):
-        return x, y
+        return x, y, np.ones(len(y))
     more = x[y == 1].copy()
     more[:, names.index(DULL)] *= np.random.default_rng(0).uniform(0.1, 0.8, len(more))
-    return np.r_[x, more], np.r_[y, np.ones(len(more))]
+    weights = np.r_[np.where(y == 1, 0.65, 1.0), np.full(len(more), 0.35)]
+    return np.r_[x, more], np.r_[y, np.ones(len(more))], weights
 
 
 def odds(model: dict[str, Any], x: Rows) -> Rows:

@@ -35,8 +35,8 @@ _WAIT = 4
 """Pictures after the blank ones until the new shot can be seen."""
 _SAME = 0.3
 """What motion leaves unexplained, below which two pictures show the same."""
-_RECOLOURED = 0.08
-"""Difference of histograms below which they do."""
+_RECOLOURED = 0.08, 0.25
+"""Difference of histograms below which they do, and above which they do not."""
 _BARE = 0.5
 """Levels this close are one."""
 _DEEP = 12
@@ -140,11 +140,11 @@ def _returns(blank: Blank, reel: Reel) -> bool:
     """Whether what comes after shows the same as what was before: a flash."""
     now = reel.count - 1
     after = [reel[i] for i in range(now - _WAIT + 1, now + 1)]
-    if min(mixture(blank.before, picture) for picture in after) < _RECOLOURED:
+    colours = min(mixture(blank.before, picture) for picture in after)
+    if colours < _RECOLOURED[0]:
         return True
-    if blank.before.contrast < _LEAST:
-        return False  # nothing to be seen that could come back
-    return min(float(unlike(blank.before, picture).mean()) for picture in after) < _SAME
+    moved = min(float(unlike(blank.before, picture).mean()) for picture in after)
+    return colours < _RECOLOURED[1] and moved < _SAME
 
 
 def blank_near(reel: Reel, start: int, end: int) -> bool:

@@ -130,11 +130,6 @@ def test_noise_light_and_shake_are_no_boundaries() -> None:
     assert watch(images) == []
 
 
-def test_cuts_between_shots_that_move_fast() -> None:
-    images = [*shot(8, 50, speed=4), *shot(9, 50, speed=-0.0), *shot(10, 50, speed=5)]
-    assert frames_of(watch(images)) == [50, 100]
-
-
 def test_a_cut_in_a_dark_film() -> None:
     images = [image // 6 for image in [*shot(11, 60), *shot(12, 60)]]
     assert frames_of(watch(images)) == [60]

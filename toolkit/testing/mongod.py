@@ -130,7 +130,7 @@ def replica_set(folder: Path) -> Iterator[Mongod]:
     key = folder / "key"
     key.write_text(secrets.token_hex(32))
     key.chmod(0o600)
-    login = {"username": "toolkit", "password": "p@ss/word?" + secrets.token_hex(4)}
+    login = {"username": "archivist", "password": "p@ss/word?" + secrets.token_hex(4)}
     with mongod(
         folder,
         "--replSet", "rs", "--keyFile", str(key), "--tlsMode", "requireTLS",
