@@ -123,6 +123,7 @@ def scan(paths: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
                 for frame in scene.picked:
                     frame.rgb(*size)
                     made["picked_s"].append(frame.pts_s)
+                scene.picked.clear()
                 made["scenes"] += 1
             made["frames"] += found.frame_count
 

@@ -170,6 +170,7 @@ class Pipeline:
         if work.missing:
             options, key = self.settings.sampling, self.crew.sampler_key
             work.frames = frames_of(video, scene, found.picked, size, options, key)
+        found.picked.clear()  # they pin the decoder's memory, and `found` lives on for a while
         return work
 
     def _scene(self, video: Video, found: Found, size: tuple[int, int]) -> Scene:

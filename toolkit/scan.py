@@ -102,15 +102,14 @@ class Scan:
             image = frame.small(width, height, image_format)
             if self._sampling:
                 scenes.kept.add(frame, image)
-            for closed in scenes.reached(frame.pts_s):
-                yield self._found(closed)
-            for closed in scenes.cut(watch.push(frame.pts_s, image)):
-                yield self._found(closed)
+            # No variable holds on to a scene that has left, and to its frames with it.
+            yield from map(self._found, scenes.reached(frame.pts_s))
+            yield from map(self._found, scenes.cut(watch.push(frame.pts_s, image)))
             self.frame_count += 1
         if not self.frame_count:
             raise NotAVideoError(f"{self._video.path} has no frame that can be decoded.")
-        for closed in (*scenes.cut(watch.finish()), *scenes.finish(stream.end_s)):
-            yield self._found(closed)
+        yield from map(self._found, scenes.cut(watch.finish()))
+        yield from map(self._found, scenes.finish(stream.end_s))
         self.damaged = stream.damaged
         self.share_read = stream.share_read
         missing_s = (1 - (stream.share_read or 1)) * (self._video.duration_s or 0)

@@ -151,9 +151,9 @@ class Reservoir:
     def pick(self, start_s: float, end_s: float) -> list[DecodedFrame]:
         """The frames that stand for the scene, in order; none only if none is kept.
 
-        Of equal bins as many as frames are wanted each gets the frame nearest to its centre, or
-        its sharpest. Out of those that are wanted: a scene that has no other keeps its black and
-        blurred ones.
+        All others are let go: nothing is kept afterwards. Of equal bins as many as frames are
+        wanted each gets the frame nearest to its centre, or its sharpest. Out of those that are
+        wanted: a scene that has no other keeps its black and blurred ones.
         """
         wanted = self._wanted()
         count = self._options.count(end_s - start_s)
@@ -161,6 +161,7 @@ class Reservoir:
             wanted = self._stand_ins(wanted, start_s, (end_s - start_s) / count, count)
         if "duplicate" in self._options.skip:
             wanted = self._without_repeats(wanted)
+        self._kept.clear()
         return [kept.frame for kept in wanted]
 
     def _luma(self, kept: _Kept) -> npt.NDArray[np.uint8]:
