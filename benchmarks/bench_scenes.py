@@ -107,10 +107,14 @@ def score(result: Result, found: list[tuple[int, str]], truth: list[films.Bounda
     result.wrong_cuts += sum(kind == "cut" for _, kind in left)
 
 
-def agreement(ours: list[int], theirs: list[int]) -> tuple[int, int]:
-    """How many boundaries two detectors share to within a frame, and how many there are."""
-    shared = sum(any(abs(a - b) <= 1 for b in theirs) for a in ours)
-    return shared, len(ours) + len(theirs) - shared
+def agreement(ours: list[int], theirs: list[int], truth: list[films.Boundary]) -> int:
+    """How many hard cuts both give within a frame, or neither."""
+    return sum(
+        any(abs(at - cut.first) <= 1 for at in ours)
+        == any(abs(at - cut.first) <= 1 for at in theirs)
+        for cut in truth
+        if cut.kind == "cut"
+    )
 
 
 def main() -> None:
@@ -142,12 +146,9 @@ def run(paths: list[Path]) -> None:
         frames += frames_in(path)
         for name in names:
             score(results[name], found[name], truth)
-        if all(joint.kind == "cut" for joint in truth):
-            for rule in ("adaptive", "content"):
-                mine = [at for at, _ in found[f"planes, {rule}"]]
-                same, all_ = agreement(mine, [at for at, _ in found[rule]])
-                shared[rule] += same
-                shared[f"{rule} of"] += all_
+        for rule in ("adaptive", "content"):
+            mine = [at for at, _ in found[f"planes, {rule}"]]
+            shared[rule] += agreement(mine, [at for at, _ in found[rule]], truth)
     print(f"{len(paths)} films, {frames} frames; found of each kind, and what was wrongly given")
     head = "".join(f"{f'{kind} ({kinds[kind]})':>15}" for kind in films.KINDS)
     print(f"{'':18}{head}{'wrong':>8}{'P':>7}{'R':>7}{'F1':>7}{'ms/frame':>10}")
@@ -166,9 +167,8 @@ def run(paths: list[Path]) -> None:
         f" precision {hits / max(1, hits + hard.wrong_cuts):.3f}"
     )
     for rule in ("adaptive", "content"):
-        if shared[f"{rule} of"]:
-            share = shared[rule] / shared[f"{rule} of"]
-            print(f"planes, {rule} and {rule} agree on {share:.1%} of {shared[f'{rule} of']} cuts")
+        share = shared[rule] / max(1, kinds["cut"])
+        print(f"planes, {rule} and {rule}: the same on {share:.1%} of the hard cuts")
 
 
 def frames_in(path: Path) -> int:

@@ -34,7 +34,7 @@ _TOGETHER = 10
 """Stretches whose middles are this close show the same blend."""
 _LASTING = 30
 """Pictures after which even a blend without end is settled."""
-_HOPE = -3.5
+_HOPE = -2.5
 """Odds by cheap features below which a stretch is not worth the dear ones."""
 _SURE = 4.0
 """Odds of a fade: a picture that turns blank and comes back as another one."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RulesPass"]
 
-_CONTENT, _ADAPTIVE = 12.5, 8.0
-"""Least change of a cut, in levels of 256: as good as their 27 and 15."""
+_CONTENT, _ADAPTIVE = 17.0, 10.0
+"""Least change of a cut, in levels of 256: nearest to their 27 and 15 on the films for tuning."""
 _TIMES = 3.0
 """How many times the neighbours' change it must be."""
 _WINDOW = 2
