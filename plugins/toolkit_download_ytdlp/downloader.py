@@ -23,6 +23,7 @@ from toolkit.stages.download import Download, Downloader, Progress
 from toolkit_download_ytdlp import YtdlpOptions
 from toolkit_download_ytdlp.causes import explain
 from toolkit_download_ytdlp.guard import SCHEMES, Guard
+from toolkit_download_ytdlp.turns import turn
 
 __all__ = ["YtdlpDownloader"]
 
@@ -58,12 +59,14 @@ class YtdlpDownloader(Downloader):
         return urlsplit(uri).scheme.lower() in SCHEMES
 
     def fetch(self, source: Source, folder: Path, progress: Progress, cancel: Cancel) -> Download:
-        cancel.check()
-        whole = _whole(source, folder)
-        if whole:
-            size = whole.path.stat().st_size
-            progress(size, size)
-            return whole
+        with turn(folder, source.id, cancel):
+            if whole := _whole(source, folder):  # maybe by whoever had the turn before
+                size = whole.path.stat().st_size
+                progress(size, size)
+                return whole
+            return self._fetch(source, folder, progress, cancel)
+
+    def _fetch(self, source: Source, folder: Path, progress: Progress, cancel: Cancel) -> Download:
         tries = self._options.retries + 1
         for number in range(1, tries + 1):
             try:
@@ -99,6 +102,7 @@ class YtdlpDownloader(Downloader):
                 said = client.sanitize_info(info)
             fetched = _fetched(info)
             _refuse_text(fetched)
+            return _keep(fetched, said, source, folder)
         except Exception as error:  # extractors for 1800 sites may raise anything
             if cancel.asked:
                 raise CancelledError("The run was cancelled.") from error
@@ -106,7 +110,6 @@ class YtdlpDownloader(Downloader):
             if not cause.retriable:
                 shutil.rmtree(part, ignore_errors=True)
             raise cause  # noqa: B904 - explain has set its cause
-        return _keep(fetched, said, source, folder)
 
     def _params(self, part: Path, watch: _Watch, cancel: Cancel) -> dict[str, Any]:
         options = self._options
