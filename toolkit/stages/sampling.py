@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LATE", "VERSION", "Reservoir", "fit", "frames_of"]
 
-VERSION = "2"
+VERSION = "3"
 """Change it when other frames are chosen: it is part of the sampler's fingerprint."""
 LATE = 128
 """Frames after which a cut counts as late: a scene may then begin with a gap."""
@@ -190,8 +190,13 @@ class Reservoir:
                 rank = quality.sharpness(self._luma(kept)), -place
                 best[bin_] = max(rank, best.get(bin_, rank))
             return [wanted[-place] for _, place in best.values()]
+        # A centre halfway between two frames takes the earlier one, or two centres could take the
+        # same frame; floating point must not decide it, hence the rounding.
         chosen = {
-            min(range(len(times)), key=lambda i: abs(times[i] - (start_s + (n + 0.5) * width)))
+            min(
+                range(len(times)),
+                key=lambda i: round(abs(times[i] - (start_s + (n + 0.5) * width)), 9),
+            )
             for n in range(count)
         }
         return [wanted[place] for place in sorted(chosen)]

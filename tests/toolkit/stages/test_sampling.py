@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toolkit.config.settings import Sampling, Scenes
@@ -72,6 +72,7 @@ def cut_films(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
     return frames, cuts
 
 
+@example(film=(25, [(24, 24)]), count=12)  # every centre lies halfway between two frames
 @given(film=cut_films(), count=st.integers(1, 12))
 @settings(max_examples=80, deadline=None)
 def test_frames_lie_within_half_a_bin_of_the_centres(
