@@ -227,8 +227,10 @@ class Pipeline:
             )
         return works
 
-    def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> None:
+    def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> Iterator[Work]:
         """Let one analyzer answer what it has still to answer about these scenes.
+
+        Each scene is given back as soon as it is answered, in order.
 
         Raises:
             ModelError: The analyzer cannot answer anything.
@@ -247,8 +249,8 @@ class Pipeline:
                 raise
             except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
                 what = f"The analyzer '{job.name}'"
+                given = []
                 work.troubles.append(Trouble("analyze", wrapped(AnalysisError, what, error)))
-                continue
             for reply in given:
                 if isinstance(reply, Answer):
                     answer = with_method(reply, work.video)
@@ -256,6 +258,7 @@ class Pipeline:
                     work.new.append(answer)
                 else:
                     work.troubles.append(Trouble("analyze", reply[1]))
+            yield work
 
     def tag(self, work: Work) -> None:
         """Tag a scene, unless it is done; a failing tagger is a trouble of this scene alone.

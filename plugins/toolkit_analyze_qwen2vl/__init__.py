@@ -27,7 +27,7 @@ class Qwen2VLOptions(Options):
     # Where the model lies says nothing about the answers: what is in it does, see
     # Qwen2VLAnalyzer.identity, which also covers the revision and the prompts.
     neutral: ClassVar[frozenset[str]] = frozenset(
-        {"model", "revision", "prompts", "device", "batch_size", "local_files_only"}
+        {"model", "revision", "prompts", "device", "batch_tokens", "local_files_only"}
     )
 
     model: str = Field(
@@ -48,8 +48,11 @@ class Qwen2VLOptions(Options):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format; auto is bfloat16 on CUDA and float32 elsewhere."
     )
-    batch_size: int = Field(
-        4, ge=1, le=256, description="Scenes at once; halved by itself when memory runs out."
+    batch_tokens: int = Field(
+        0,
+        ge=0,
+        description="Most tokens of the scenes that are read at once, frames and padding included; "
+        "halved by itself when memory runs out. 0: 16384 on CUDA, 4096 elsewhere.",
     )
     max_description_tokens: int = Field(
         128, ge=1, le=4096, description="A description is cut after this many tokens."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import functools
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,19 +11,19 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from toolkit.errors import AnalysisError, CancelledError, ToolkitError
 from toolkit.records import Answer, Ask, AskKind, Evidence, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
+from toolkit_analyze_qwen2vl.fitting import Fitting, Steps
 from toolkit_analyze_qwen2vl.loading import load
-from toolkit_analyze_qwen2vl.model import MARK, Generated, VisionModel, is_out_of_memory
+from toolkit_analyze_qwen2vl.memory import default_batch_tokens
+from toolkit_analyze_qwen2vl.model import Generated, VisionModel
+from toolkit_analyze_qwen2vl.preparing import MARK, Prepared
 from toolkit_analyze_qwen2vl.prompts import Prompts
 from toolkit_analyze_qwen2vl.weights import Weights, check
 
 __all__ = ["SENTIMENTS", "Qwen2VLAnalyzer"]
-
-log = logging.getLogger(__name__)
 
 SENTIMENTS = ("positive", "neutral", "negative")
 
@@ -32,9 +32,9 @@ class Qwen2VLAnalyzer(Analyzer):
     """Describes scenes, answers questions and judges sentiment, all from one look at the frames."""
 
     kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment"})
+    batch_size = 32  # out of which scenes of like length share batches
 
     def __init__(self, options: Qwen2VLOptions, base: Path) -> None:
-        self.batch_size = options.batch_size
         self._options = options
         self._prompts = Prompts.read(
             base / Path(options.prompts).expanduser() if options.prompts else None
@@ -44,7 +44,7 @@ class Qwen2VLAnalyzer(Analyzer):
         self._model: VisionModel | None = None
         self._revision = ""
         self._lock = threading.Lock()
-        self._fits = options.batch_size
+        self._fitting: Fitting | None = None
 
     def identity(self) -> dict[str, JsonValue]:
         # Read once: files that change under a run must not change its keys halfway.
@@ -67,19 +67,15 @@ class Qwen2VLAnalyzer(Analyzer):
     ) -> Iterator[Sequence[Reply]]:
         cancel.check()
         model = self._load()
-        done = 0
-        while done < len(looks):
-            batch = looks[done : done + self._fits]
-            seen = [look for look in batch if look.asks and len(look.frames)]
-            replies = iter(self._replies(model, seen, fingerprint, cancel))
-            for look in batch:
-                if not look.asks:
-                    yield []
-                elif not len(look.frames):
-                    yield _failed(look, AnalysisError("The scene has no frames to look at."))
-                else:
-                    yield next(replies)
-            done += len(batch)
+        if self._fitting is None:
+            budget = self._options.batch_tokens or default_batch_tokens(model.device)
+            self._fitting = Fitting(budget)
+        steps = Steps(
+            tokens=lambda look: model.tokens(*look.frames.rgb.shape[:3]),
+            prepare=functools.partial(self._prepare, model),
+            answer=lambda looks, prepared: self._look(model, looks, prepared, fingerprint, cancel),
+        )
+        yield from self._fitting.replies(looks, steps)
 
     def _load(self) -> VisionModel:
         with self._lock:
@@ -98,43 +94,27 @@ class Qwen2VLAnalyzer(Analyzer):
                 self._revision = revision
             return self._model
 
-    def _replies(
-        self, model: VisionModel, looks: Sequence[Look], fingerprint: str, cancel: Cancel
-    ) -> list[list[Reply]]:
-        """Replies to a batch; one that fails is halved, down to the scene that is to blame."""
-        if not looks:
-            return []
-        half = len(looks) // 2
-        try:
-            return self._look(model, looks, fingerprint, cancel)
-        except CancelledError:
-            raise
-        except Exception as error:  # whatever torch and the processor raise
-            is_short = is_out_of_memory(error)
-            log.debug("%d scenes at once failed", len(looks), exc_info=True)
-            if not half:
-                return [_failed(looks[0], _explained(error, is_short))]
-            if is_short:
-                log.warning("%d scenes at once do not fit into memory, trying %d", len(looks), half)
-                self._fits = min(self._fits, half)
-        # Outside of the handler, whose error holds on to the memory of the attempt.
-        return [
-            *self._replies(model, looks[:half], fingerprint, cancel),
-            *self._replies(model, looks[half:], fingerprint, cancel),
-        ]
+    def _prepare(self, model: VisionModel, looks: Sequence[Look], max_pixels: int) -> Prepared:
+        frames = [look.frames for look in looks]
+        return model.prepare(
+            [each.rgb for each in frames],
+            [each.pts_s for each in frames],
+            [self._prompts.conversation(each.pts_s.tolist(), MARK) for each in frames],
+            max_pixels=max_pixels,
+        )
 
     def _look(
-        self, model: VisionModel, looks: Sequence[Look], fingerprint: str, cancel: Cancel
+        self,
+        model: VisionModel,
+        looks: Sequence[Look],
+        prepared: Prepared,
+        fingerprint: str,
+        cancel: Cancel,
     ) -> list[list[Reply]]:
         """Replies to a batch: one reading of the frames, then all that is asked about them."""
         started = time.perf_counter()
         cancel.check()
-        frames = [look.frames for look in looks]
-        prefix = model.read(
-            [each.rgb for each in frames],
-            [each.pts_s for each in frames],
-            [self._prompts.conversation(each.pts_s.tolist(), MARK) for each in frames],
-        )
+        prefix = model.read(prepared)
         rows = [(scene, ask) for scene, look in enumerate(looks) for ask in look.asks]
         feelings = [row for row in rows if row[1].kind == "sentiment"]
         open_ended = [row for row in rows if row[1].kind != "sentiment"]
@@ -162,6 +142,7 @@ class Qwen2VLAnalyzer(Analyzer):
             "model": self._options.model,
             "revision": self._revision,
             "dtype": model.dtype,
+            "device": model.device,
             "seconds": (time.perf_counter() - started) / len(rows),
         }
         return [
@@ -205,20 +186,3 @@ def _answer(
         confidence=min(1.0, said.confidence),
         evidence=evidence,
     )
-
-
-def _explained(error: Exception, is_short_of_memory: bool) -> AnalysisError:
-    if is_short_of_memory:
-        message = "The scene's frames do not fit into memory beside the model."
-        hint = "Set max_pixels in [analysis], take fewer frames in [sampling], or a smaller model."
-    else:
-        message = f"The model could not answer: {error}."
-        hint = None
-    explained = AnalysisError(message, hint=hint)
-    # Its frames would keep the attempt's tensors in memory.
-    explained.__cause__ = error.with_traceback(None)
-    return explained
-
-
-def _failed(look: Look, error: ToolkitError) -> list[Reply]:
-    return [(ask, error) for ask in look.asks]

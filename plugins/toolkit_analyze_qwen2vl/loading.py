@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import MissingExtraError, ModelError
-from toolkit_analyze_qwen2vl.model import MARK, VisionModel
+from toolkit_analyze_qwen2vl.model import VisionModel
+from toolkit_analyze_qwen2vl.preparing import MARK
 from toolkit_analyze_qwen2vl.weights import ways_out
 
 __all__ = ["load"]

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.stages.component import Cancel
+from toolkit_analyze_qwen2vl.preparing import Preparation, Prepared
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["MARK", "Generated", "Prefix", "VisionModel", "is_out_of_memory"]
-
-MARK = "\x1fquestion\x1f"
-"""Stands for the question while the chat template is applied."""
+__all__ = ["Generated", "Prefix", "VisionModel"]
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,12 @@ class _Branch:
 
 
 class VisionModel:
-    """A checkpoint and its processor. Belongs to one thread at a time."""
+    """A checkpoint and its processor. All but `prepare` is for one thread at a time."""
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model = model
-        self._processor = processor
         self._tokenizer = processor.tokenizer
+        self._preparation = Preparation(copy.deepcopy(processor), pin=model.device.type == "cuda")
         ends = model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = {*ends, self._tokenizer.eos_token_id}
@@ -83,48 +81,46 @@ class VisionModel:
         """The number format of the weights."""
         return str(self._model.dtype).removeprefix("torch.")
 
-    def read(
+    @property
+    def device(self) -> str:
+        """Where the model takes its input: "cpu", "cuda:0"."""
+        return str(self._model.device)
+
+    def tokens(self, frames: int, height: int, width: int) -> int:
+        """About how many tokens a scene's prompt has; see :meth:`Preparation.tokens`."""
+        return self._preparation.tokens(frames, height, width)
+
+    def prepare(
         self,
         videos: Sequence[npt.NDArray[np.uint8]],
         times_s: Sequence[npt.NDArray[np.float64]],
         conversations: Sequence[Any],
-    ) -> Prefix:
-        """Encode the frames of some scenes and read their prompts up to :data:`MARK`.
+        *,
+        max_pixels: int = 0,
+    ) -> Prepared:
+        """See :meth:`Preparation.prepare`; may be called from a second thread."""
+        return self._preparation.prepare(videos, times_s, conversations, max_pixels=max_pixels)
 
-        Args:
-            videos: The frames of each scene, (n, height, width, 3); n and size may differ.
-            times_s: The times of each scene's frames, (n,).
-            conversations: The chat about each scene, :data:`MARK` where the question comes.
-        """
+    def read(self, prepared: Prepared) -> Prefix:
+        """Encode the frames of some scenes and read their prompts up to the question."""
         import torch
 
-        chats = [
-            self._processor.apply_chat_template(chat, add_generation_prompt=True)
-            for chat in conversations
-        ]
-        heads = [chat.partition(MARK)[0] for chat in chats]
-        inputs = self._processor(
-            text=heads,
-            videos=list(videos),
-            padding=True,
-            return_tensors="pt",
-            do_sample_frames=False,
-            input_data_format="channels_last",
-            video_metadata=[_metadata(times) for times in times_s],
-        ).to(self._model.device)
+        device = self._model.device
+        inputs = {
+            # From pinned memory the copy runs while the GPU still works on what came before.
+            name: value.to(device, non_blocking=True) if hasattr(value, "to") else value
+            for name, value in prepared.inputs.items()
+        }
         with torch.inference_mode():
             seen = self._model(**inputs, use_cache=True, logits_to_keep=1)
-        patch = self._processor.video_processor.patch_size
         return Prefix(
-            cache=seen.past_key_values,
+            cache=seen.cache,
             mask=inputs["attention_mask"],
             shift=self._model.model.rope_deltas.clone(),
-            tail=chats[0].partition(MARK)[2],
-            tokens=inputs["attention_mask"].sum(1).tolist(),
-            frame_sizes=[
-                (width * patch, height * patch)
-                for _, height, width in inputs["video_grid_thw"].tolist()
-            ],
+            tail=prepared.tail,
+            # Counted on the CPU: asking the GPU would wait for it.
+            tokens=prepared.inputs["attention_mask"].sum(1).tolist(),
+            frame_sizes=prepared.frame_sizes,
         )
 
     def generate(
@@ -268,29 +264,8 @@ class VisionModel:
             attention_mask=mask,
             # Text has the same position in time, height and width.
             position_ids=places.expand(3, *places.shape),
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             **options,
         )
         return _Branch(cache, mask, places, out.logits)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: the GPU's, or the machine's, which torch tells by text only."""
-    import torch
-
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError)
-        and ("can't allocate memory" in str(error) or "out of memory" in str(error))
-    )
-
-
-def _metadata(times_s: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """The frames' times as the processor takes them: Qwen2.5-VL spaces its positions by them."""
-    span_s = float(times_s[-1] - times_s[0])
-    rate = (len(times_s) - 1) / span_s if span_s > 0 else 1.0
-    return {
-        "total_num_frames": len(times_s),
-        "fps": rate,
-        "frames_indices": list(range(len(times_s))),
-    }

@@ -51,7 +51,7 @@ def clip(rng: Random, index: int) -> tuple[ClipTruth, Frames]:
 @pytest.mark.slow
 def test_colour_shape_direction_and_more_are_right(tmp_path: Path) -> None:
     rng = Random(SEED)
-    options = Qwen2VLOptions(model=str(TINY), device="cpu", batch_size=8)
+    options = Qwen2VLOptions(model=str(TINY), device="cpu")
     clips = [clip(rng, index) for index in range(CLIPS)]
     right: Counter[str] = Counter()
     with make(options, Context(tmp_path, tmp_path)) as analyzer:

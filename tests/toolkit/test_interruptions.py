@@ -168,7 +168,7 @@ def test_threads_share_a_pipeline(film: Path, workspace: Path) -> None:
                 video = pipeline.acquire(source, lambda done, total: None, cancel)
                 for item in pipeline.scan(video, cancel):
                     if item.missing:
-                        pipeline.analyze(0, [item], cancel)
+                        list(pipeline.analyze(0, [item], cancel))
                     pipeline.tag(item)
                     pipeline.store.save([*item.new, *item.closing])
         except BaseException as error:  # noqa: BLE001 - to be shown by the test

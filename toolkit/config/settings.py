@@ -190,7 +190,7 @@ class Execution(Section):
     )
     video_queue: int = Field(8, ge=1, description="Videos waiting for their scan.")
     scene_queue: int = Field(
-        16, ge=1, description="Scenes, with their frames, waiting for the analyzers."
+        32, ge=1, description="Scenes, with their frames, waiting for the analyzers."
     )
     save_queue: int = Field(256, ge=1, description="Analyzed scenes waiting to be saved.")
 

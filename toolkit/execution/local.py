@@ -13,6 +13,7 @@ import functools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from toolkit.config import redact
@@ -206,22 +207,28 @@ class LocalEngine:
     def _analyze(self, place: int) -> None:
         job = self.pipeline.crew.analyzers[place]
         while works := self._looks[place].take(job.component.batch_size, _PATIENCE_S):
+            waiting = deque(works)
             started = time.perf_counter()
             try:
                 if place not in self._out:
                     with self.pipeline.stage("analyze", works[0].scene.id):
-                        self.pipeline.analyze(place, works, self.cancel)
+                        for _ in self.pipeline.analyze(place, works, self.cancel):
+                            now = time.perf_counter()
+                            # At once: a run that dies while the others wait keeps this one.
+                            self._seen(place, waiting.popleft(), now - started)
+                            started = now
             except ModelError as error:
                 self._out[place] = error  # no scene will fare better: do not try them all
-            seconds = time.perf_counter() - started
-            for work in works:
-                del work.missing[place]
-                if place in self._out:
-                    self.ledger.analyzer_out(work, job.name, self._out[place])
-                self.tally.did("analyze", int(not work.missing), seconds / len(works))
-                self._route(work)
+            for work in waiting:
+                self.ledger.analyzer_out(work, job.name, self._out[place])
+                self._seen(place, work, 0.0)
         for channel in (*self._looks[place + 1 :], self._results):
             channel.done()
+
+    def _seen(self, place: int, work: Work, seconds: float) -> None:
+        del work.missing[place]
+        self.tally.did("analyze", int(not work.missing), seconds)
+        self._route(work)
 
     def _save(self) -> None:
         while works := self._results.take(_SAVE_BATCH, _PATIENCE_S):

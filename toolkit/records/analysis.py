@@ -48,15 +48,18 @@ class Evidence(Part):
 
     ``tone_mapping`` says how the frames of an HDR video were brought to what ordinary screens
     show; "none" where they were not, so that colours looked wrong, and "" for any other video.
+    ``reduced_from`` is the size that frames would have had if memory had sufficed.
     """
 
     frame_times_s: tuple[float, ...] = ()
     frame_size: tuple[int, int] | None = None
+    reduced_from: tuple[int, int] | None = None
     tone_mapping: str = ""
     model: str = ""
     revision: str = ""
     prompt_hash: str = ""
     dtype: str = ""
+    device: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
     finish_reason: str = ""

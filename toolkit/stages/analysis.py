@@ -33,7 +33,7 @@ class Analyzer(Component):
     remote = False
     """Whether frames leave this machine or cluster."""
     batch_size = 1
-    """How many scenes it likes to get at once."""
+    """How many scenes it likes to get at once; it may cut them into smaller batches."""
 
     @abstractmethod
     def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
