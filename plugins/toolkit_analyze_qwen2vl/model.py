@@ -116,7 +116,7 @@ class VisionModel:
             seen = self._model(**inputs, use_cache=True, logits_to_keep=1)
         patch = self._processor.video_processor.patch_size
         return Prefix(
-            cache=seen.past_key_values,
+            cache=seen.cache,
             mask=inputs["attention_mask"],
             shift=self._model.model.rope_deltas.clone(),
             tail=chats[0].partition(MARK)[2],
@@ -268,7 +268,7 @@ class VisionModel:
             attention_mask=mask,
             # Text has the same position in time, height and width.
             position_ids=places.expand(3, *places.shape),
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             **options,
         )
