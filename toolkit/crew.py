@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -12,7 +12,7 @@ from toolkit.config import Settings
 from toolkit.errors import PrivacyError
 from toolkit.hooks import local
 from toolkit.hooks.manager import Made, PluginManager
-from toolkit.records import Ask, AskKind, Lineage
+from toolkit.records import AnswerType, Ask, Lineage
 from toolkit.stages.analysis import Analyzer
 from toolkit.stages.component import Component
 from toolkit.stages.decode import Decoder
@@ -101,18 +101,20 @@ class Crew:
                 hint="Allow it with [privacy] remote = allow, or choose a local analyzer.",
             )
         key = cache.analyzer_key(_fingerprint(made), self.sampler_key)
-        wanted = [(kind, name) for kind, name in self._wanted() if kind in analyzer.kinds]
+        wanted = [ask for ask in self._wanted() if ask.kind in analyzer.kinds]
         return Job(name, analyzer, key, analyzer.asks(wanted))
 
-    def _wanted(self) -> list[tuple[AskKind, str]]:
+    def _wanted(self) -> Iterator[Ask]:
         options = self.settings.analysis
-        wanted: list[tuple[AskKind, str]] = [("signals", "")]
+        yield Ask(kind="signals")
         if options.describe:
-            wanted.append(("description", ""))
-        wanted += [("question", question) for question in dict.fromkeys(options.questions)]
+            yield Ask(kind="description")
+        for question in options.questions:
+            yield Ask(kind="question", name=question.text, type=question.type)
         if options.sentiment:
-            wanted.append(("sentiment", ""))
-        return wanted
+            yield Ask(kind="sentiment")
+        if options.labels:
+            yield Ask(kind="labels", type=AnswerType(kind="many_of", choices=options.labels))
 
     def _tagger(self, name: str) -> Job[Tagger]:
         made = self._make(Tagger, "tags", name)

@@ -51,8 +51,8 @@ class Qwen2VLAnalyzer(Analyzer):
         self._identity = self._identity or self._weights.identity()
         return {"model": self._identity, "prompts": self._prompts.shared_hash}
 
-    def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
-        return [self._prompts.ask(kind, name) for kind, name in wanted]
+    def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
+        return [self._prompts.ask(ask) for ask in wanted]
 
     def close(self) -> None:
         with self._lock:

@@ -58,10 +58,10 @@ class Prompts:
             return name.strip()
         return {"description": self.describe, "sentiment": self.sentiment}[kind]
 
-    def ask(self, kind: AskKind, name: str) -> Ask:
+    def ask(self, wanted: Ask) -> Ask:
         """The ask, its prompt being all text that the answer depends on."""
-        parts = (self.system, self.frames, self.question(kind, name))
-        return Ask(kind=kind, name=name, prompt="\n".join(parts))
+        parts = (self.system, self.frames, self.question(wanted.kind, wanted.name))
+        return wanted.model_copy(update={"prompt": "\n".join(parts)})
 
     def conversation(
         self, times_s: Sequence[float], question: str

@@ -51,8 +51,8 @@ class SignalsAnalyzer(Analyzer):
     def identity(self) -> dict[str, JsonValue]:
         return {"face_model": self._faces.digest if self._faces else ""}
 
-    def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
-        return [Ask(kind=kind, name=name) for kind, name in wanted]
+    def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
+        return list(wanted)
 
     def analyze(
         self, looks: Sequence[Look], fingerprint: str, cancel: Cancel

@@ -14,14 +14,14 @@ import pytest
 
 from toolkit.errors import AnalysisError, CancelledError, ConfigError
 from toolkit.hooks.specs import AnalyzerPlugin, Context
-from toolkit.records import Answer, Ask, AskKind, Frames
+from toolkit.records import Answer, Ask, Frames
 from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
 from toolkit.testing.analyzers import AnalyzerSuite, sample_frames
 from toolkit_analyze_qwen2vl import Qwen2VLOptions, make, toolkit_analyzers
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
-COLOUR: tuple[AskKind, str] = ("question", "What colour is the shape?")
+COLOUR = Ask(kind="question", name="What colour is the shape?")
 
 
 def build(base: Path, **options: Any) -> Analyzer:
@@ -49,7 +49,7 @@ def analyzer(loaded: Analyzer) -> Analyzer:
 
 @pytest.fixture
 def asks(analyzer: Analyzer) -> Sequence[Ask]:
-    return analyzer.asks([("description", ""), COLOUR, ("sentiment", "")])
+    return analyzer.asks([Ask(kind="description"), COLOUR, Ask(kind="sentiment")])
 
 
 class TestSuite(AnalyzerSuite):
@@ -88,7 +88,7 @@ def test_evidence_is_complete(analyzer: Analyzer, asks: Sequence[Ask]) -> None:
 
 def test_a_cut_answer_says_so(tmp_path: Path) -> None:
     with build(tmp_path, max_description_tokens=3) as short:
-        [[answer]] = answers(short, Look(sample_frames(), short.asks([("description", "")])))
+        [[answer]] = answers(short, Look(sample_frames(), short.asks([Ask(kind="description")])))
     assert answer.evidence.finish_reason == "length"
     assert answer.evidence.tokens_out == 3
 
@@ -101,7 +101,7 @@ def test_pixel_bounds_and_number_format_are_followed(tmp_path: Path) -> None:
 
 
 def test_a_changed_prompt_asks_again_what_it_concerns(tmp_path: Path, analyzer: Analyzer) -> None:
-    wanted: list[tuple[AskKind, str]] = [("description", ""), COLOUR, ("sentiment", "")]
+    wanted = [Ask(kind="description"), COLOUR, Ask(kind="sentiment")]
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "describe.md").write_text("Describe this video.\n")
     with build(tmp_path, prompts="prompts") as other:
@@ -147,10 +147,13 @@ def test_keys_and_asks_need_no_torch(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from toolkit.hooks.specs import Context
+from toolkit.records import Ask
 from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
 context = Context(Path.cwd(), Path.cwd())
 analyzer = make(Qwen2VLOptions(), context)
-analyzer.asks([("description", ""), ("question", "How many?"), ("sentiment", "")])
+analyzer.asks(
+    [Ask(kind="description"), Ask(kind="question", name="How many?"), Ask(kind="sentiment")]
+)
 print(analyzer.identity()["model"])
 make(Qwen2VLOptions(model=sys.argv[1]), context).identity()
 heavy = {"torch", "torchvision", "transformers", "numpy"} & set(sys.modules)

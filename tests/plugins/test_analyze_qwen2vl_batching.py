@@ -13,7 +13,7 @@ import pytest
 
 from toolkit.errors import AnalysisError, ModelError
 from toolkit.hooks.specs import Context
-from toolkit.records import Answer, AskKind
+from toolkit.records import Answer, Ask
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit.testing.analyzers import sample_frames
@@ -21,10 +21,10 @@ from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
 from toolkit_analyze_qwen2vl.batching import batch_tokens, next_batch
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
-WANTED: list[tuple[AskKind, str]] = [
-    ("description", ""),
-    ("question", "What colour is the shape?"),
-    ("sentiment", ""),
+WANTED = [
+    Ask(kind="description"),
+    Ask(kind="question", name="What colour is the shape?"),
+    Ask(kind="sentiment"),
 ]
 
 

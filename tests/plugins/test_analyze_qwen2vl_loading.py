@@ -17,14 +17,14 @@ import pytest
 
 from toolkit.errors import ModelError
 from toolkit.hooks.specs import Context
-from toolkit.records import AskKind
+from toolkit.records import Ask
 from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
 from toolkit.testing.analyzers import sample_frames
 from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
-COLOUR: tuple[AskKind, str] = ("question", "What colour is the shape?")
+COLOUR = Ask(kind="question", name="What colour is the shape?")
 
 
 def build(base: Path, **options: Any) -> Analyzer:
@@ -148,6 +148,7 @@ import json, logging, sys
 from pathlib import Path
 from toolkit.errors import ModelError
 from toolkit.hooks.specs import Context
+from toolkit.records import Ask
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.testing.analyzers import sample_frames
@@ -157,7 +158,8 @@ logging.basicConfig(level=logging.ERROR)
 options = Qwen2VLOptions(**json.loads(sys.argv[1]), device="cpu")
 analyzer = make(options, Context(Path.cwd(), Path.cwd()))
 before = analyzer.identity()
-look = Look(sample_frames(), analyzer.asks([("question", "What colour is the shape?")]))
+asks = analyzer.asks([Ask(kind="question", name="What colour is the shape?")])
+look = Look(sample_frames(), asks)
 try:
     if sys.argv[2] == "look":
         [[answer]] = analyzer.analyze([look], "f", Cancel())

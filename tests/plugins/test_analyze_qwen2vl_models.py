@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from toolkit.hooks.specs import Context
-from toolkit.records import Answer, AskKind, Frames
+from toolkit.records import Answer, Ask, Frames
 from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
 from toolkit.testing.analyzers import sample_frames
@@ -19,7 +19,7 @@ from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
 from toolkit_analyze_qwen2vl.prompts import PACKAGED
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
-COLOUR: tuple[AskKind, str] = ("question", "What colour is the shape?")
+COLOUR = Ask(kind="question", name="What colour is the shape?")
 
 
 def build(base: Path, **options: Any) -> Analyzer:
@@ -91,7 +91,7 @@ def plain(folder: Path, frames: Frames, question: str) -> tuple[str, dict[str, f
 
 
 def assert_same_as_plain(folder: Path, analyzer: Analyzer) -> None:
-    asked = analyzer.asks([("description", ""), COLOUR, ("sentiment", "")])
+    asked = analyzer.asks([Ask(kind="description"), COLOUR, Ask(kind="sentiment")])
     import torch
 
     looks = [
@@ -180,7 +180,9 @@ def test_reads_the_layout_that_the_hub_has(tmp_path: Path) -> None:
     (old / "model.safetensors.index.json").write_text(json.dumps(index))
 
     with build(tmp_path, model="old") as hub, build(tmp_path) as analyzer:
-        look = Look(sample_frames(), analyzer.asks([("description", ""), ("sentiment", "")]))
+        look = Look(
+            sample_frames(), analyzer.asks([Ask(kind="description"), Ask(kind="sentiment")])
+        )
         [[said, felt]], [[known, known_felt]] = answers(hub, look), answers(analyzer, look)
     assert said.text == known.text
     assert felt.confidence == pytest.approx(known_felt.confidence, abs=1e-4)

@@ -14,7 +14,7 @@ import pytest
 import toolkit_analyze_signals
 from toolkit.errors import ModelError
 from toolkit.hooks.specs import AnalyzerPlugin, Context
-from toolkit.records import Answer, Frames, Scene
+from toolkit.records import Answer, Ask, Frames, Scene
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.testing.analyzers import AnalyzerSuite, sample_frames
@@ -39,7 +39,7 @@ def answer(rgb: Images, *, length_s: float = 4.0, **options: Any) -> Answer:
     scene = Scene.of("video", "detector", 0, start_s=1.0, end_s=1.0 + length_s)
     frames = Frames(scene, "sampler", np.linspace(1, 4, len(rgb)), rgb)
     analyzer = make(SignalsOptions(**options), Context(Path(), Path()))
-    look = Look(frames, analyzer.asks([("signals", "")]))
+    look = Look(frames, analyzer.asks([Ask(kind="signals")]))
     [[reply]] = analyzer.analyze([look], "fingerprint", Cancel())
     assert isinstance(reply, Answer), reply
     return reply
@@ -185,7 +185,7 @@ def test_a_face_model_that_is_missing_or_none_is_a_model_error(tmp_path: Path) -
         make(SignalsOptions(face_model="none.onnx"), context)
     (tmp_path / "bad.onnx").write_bytes(b"this is no model")
     analyzer = make(SignalsOptions(face_model="bad.onnx"), context)
-    looks = [Look(sample_frames(), analyzer.asks([("signals", "")]))]
+    looks = [Look(sample_frames(), analyzer.asks([Ask(kind="signals")]))]
     with pytest.raises(ModelError, match=r"bad\.onnx") as caught:
         list(analyzer.analyze(looks, "fingerprint", Cancel()))
     assert isinstance(caught.value.__cause__, cv2.error)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from toolkit.hooks.specs import Context
-from toolkit.records import Answer, AskKind, Frames, Scene
+from toolkit.records import Answer, Ask, Frames, Scene
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.testing.clips import ClipTruth, random_truth, render, write_clip
@@ -21,12 +21,12 @@ TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
 SEED = 20_260_731
 CLIPS = 40
 SIZES = ((240, 320), (180, 320), (256, 256), (320, 240))
-ASKS: dict[tuple[AskKind, str], str] = {
-    ("question", "What colour is the shape?"): "colour",
-    ("question", "What shape is it?"): "shape",
-    ("question", "Which way does it move?"): "motion",
-    ("sentiment", ""): "sentiment",
-    ("description", ""): "caption",
+ASKS = {
+    Ask(kind="question", name="What colour is the shape?"): "colour",
+    Ask(kind="question", name="What shape is it?"): "shape",
+    Ask(kind="question", name="Which way does it move?"): "motion",
+    Ask(kind="sentiment"): "sentiment",
+    Ask(kind="description"): "caption",
 }
 
 

@@ -19,8 +19,8 @@ class Counting(Analyzer):
     asked: ClassVar[list[tuple[int, AskKind, str]]] = []
     _lock = threading.Lock()
 
-    def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
-        return [Ask(kind=kind, name=name, prompt=f"{kind}: {name}") for kind, name in wanted]
+    def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
+        return [ask.model_copy(update={"prompt": f"{ask.kind}: {ask.name}"}) for ask in wanted]
 
     def analyze(
         self, looks: Sequence[Look], fingerprint: str, cancel: Cancel

@@ -141,7 +141,10 @@ def test_lists_bools_and_nothing_are_read_as_people_write_them(tmp_path: Path) -
     found = settings(tmp_path, text)
     assert found.analysis.plugin == ("signals", "qwen2vl")
     assert found.analysis.describe is False
-    assert found.analysis.questions == ("How many people, and who?", "Is it night?")
+    assert [q.text for q in found.analysis.questions] == [
+        "How many people, and who?",
+        "Is it night?",
+    ]
     assert found.options["store"]["server"] == StoreOptions(pool=None)
 
 

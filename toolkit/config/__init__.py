@@ -5,6 +5,7 @@ Defaults give way to the file, the file to the environment, the environment to a
 
 from toolkit.config.reading import Origin, RawConfig, read, resolve
 from toolkit.config.secrets import redact
-from toolkit.config.settings import Lines, Settings, Words
+from toolkit.config.settings import Settings
+from toolkit.config.values import Words
 
-__all__ = ["Lines", "Origin", "RawConfig", "Settings", "Words", "read", "redact", "resolve"]
+__all__ = ["Origin", "RawConfig", "Settings", "Words", "read", "redact", "resolve"]

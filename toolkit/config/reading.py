@@ -52,7 +52,7 @@ class RawConfig:
     def section(self, model: type[Section], name: str) -> Any:
         """One section on its own, before plugins are known."""
         known = {k: o for k, o in self.values.get(name, {}).items() if k in model.model_fields}
-        return _build(model, known, name)
+        return _build(model, known, name, self.base)
 
 
 def read(
@@ -191,7 +191,7 @@ def resolve(raw: RawConfig, models: OptionModels) -> Settings:
     for name, model in sections.items():
         values = raw.values.get(name, {})
         own = {key: origin for key, origin in values.items() if key in model.model_fields}
-        built[name] = _build(model, own, name)
+        built[name] = _build(model, own, name, raw.base)
         if name in STAGES:
             shared = {key: origin for key, origin in values.items() if key not in own and key}
             options[name] = _plugin_options(raw, name, built[name], shared, models.get(name, {}))
@@ -240,13 +240,13 @@ def _plugin_options(
         own = {key: origin for key, origin in raw.values.get(name, {}).items() if key}
         if plugin in chosen:
             taken = {k: o for k, o in shared.items() if k in model.model_fields}
-            found[plugin] = _build(model, {**taken, **own}, name)
+            found[plugin] = _build(model, {**taken, **own}, name, raw.base)
         elif own:
-            found[plugin] = _build(model, own, name)
+            found[plugin] = _build(model, own, name, raw.base)
     return found
 
 
-def _build(model: type[BaseModel], values: Mapping[str, Origin], name: str) -> Any:
+def _build(model: type[BaseModel], values: Mapping[str, Origin], name: str, base: Path) -> Any:
     given = {key: origin.value for key, origin in values.items()}
     for key, value in given.items():
         kinds = _kinds(model, key)
@@ -255,7 +255,7 @@ def _build(model: type[BaseModel], values: Mapping[str, Origin], name: str) -> A
         if type(None) in kinds and value == "":
             given[key] = None
     try:
-        section = model.model_validate(given)
+        section = model.model_validate(given, context={"base": base})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = str(first["loc"][0]) if first["loc"] else ""

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from toolkit.config.machine import cores
 from toolkit.config.secrets import Discreet, redact_json
+from toolkit.config.values import Questions, Unwanted, Words
 
-__all__ = ["STAGES", "Lines", "Section", "Settings", "Unwanted", "Words"]
+__all__ = ["STAGES", "Section", "Settings"]
 
 STAGES = ("download", "decode", "scenes", "analysis", "tags", "store", "storage")
 """The sections whose ``plugin`` key names plugins."""
-
-
-def _split(separators: str) -> BeforeValidator:
-    def split(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        for separator in separators:
-            value = value.replace(separator, "\n")
-        return tuple(part.strip() for part in value.splitlines() if part.strip())
-
-    return BeforeValidator(split)
-
-
-Words = Annotated[tuple[str, ...], _split(",")]
-"""Several values, separated by commas or lines."""
-Lines = Annotated[tuple[str, ...], _split("")]
-"""Several values, one a line."""
-Unwanted = Annotated[tuple[Literal["black", "blurred", "duplicate"], ...], _split(",")]
-"""Kinds of frames that are not worth a look."""
 
 
 class Section(Discreet):
@@ -159,7 +141,21 @@ class Analysis(Section):
     plugin: Words = Field(("signals", "qwen2vl"), description="The analyzers, in order.")
     describe: bool = Field(True, description="Ask for a description of every scene.")
     sentiment: bool = Field(True, description="Ask for the sentiment of every scene.")
-    questions: Lines = Field((), description="Your own questions about every scene, one a line.")
+    questions: Questions = Field(
+        (),
+        description="Your own questions about every scene, one a line, with the answer's type in "
+        "brackets at the end: [yes/no], [number], [text 80], [one of: a, b], [many of: a, b], "
+        "[json: FILE of a schema]; without, the answer is free text.",
+    )
+    labels: Words = Field(
+        (), description="Labels whose probability is told for every scene, such as car, night."
+    )
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if len({label.casefold() for label in self.labels}) < len(self.labels):
+            raise ValueError("labels holds the same label twice")
+        return self
 
 
 class Tags(Section):

@@ -20,12 +20,13 @@ from toolkit.execution.run import RunHandle
 from toolkit.hooks.manager import PluginManager, configure
 from toolkit.insight import frames
 from toolkit.pipeline import Pipeline
-from toolkit.records import Run
+from toolkit.records import Question, Run
 from toolkit.sources import anchored, expand
 from toolkit.stages.store import Store
 
 __all__ = ["analyze", "attach", "open_store", "resume", "runs", "search", "submit"]
 
+Asked = str | Question | Iterable[str | Question]
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 _live: dict[str, RunHandle] = {}
 _live_lock = threading.Lock()
@@ -34,7 +35,7 @@ _live_lock = threading.Lock()
 def analyze(
     sources: Sources,
     *,
-    ask: str | Iterable[str] = (),
+    ask: Asked = (),
     analyzer: str | Iterable[str] | None = None,
     config: str | os.PathLike[str] | None = None,
     workspace: str | os.PathLike[str] | None = None,
@@ -45,7 +46,8 @@ def analyze(
 
     Args:
         sources: Paths, patterns, folders, links, ``@list.txt`` files; one or several.
-        ask: Questions about every scene, besides those of the config.
+        ask: Questions about every scene, besides those of the config: lines such as
+            ``"Is it raining? [yes/no]"``, or :class:`Question` objects; one or several.
         analyzer: Names of analyzers instead of those of the config.
         config: A config file; None for ``$TOOLKIT_CONFIG`` or ``config.ini`` in this folder.
         workspace: Where results are kept instead of ``[paths] workspace``.
@@ -71,7 +73,7 @@ def analyze(
 def submit(
     sources: Sources,
     *,
-    ask: str | Iterable[str] = (),
+    ask: Asked = (),
     analyzer: str | Iterable[str] | None = None,
     config: str | os.PathLike[str] | None = None,
     workspace: str | os.PathLike[str] | None = None,
@@ -85,16 +87,19 @@ def submit(
     if workspace is not None:
         arguments.setdefault("paths", {})["workspace"] = Path(workspace).absolute()
     settings, plugins, raw = configure(config, arguments)
-    settings = asking(settings, (ask,) if isinstance(ask, str) else ask)
+    settings = asking(settings, (ask,) if isinstance(ask, str | Question) else ask)
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     return start(given, settings, plugins, raw.file)
 
 
-def asking(settings: Settings, questions: Iterable[str]) -> Settings:
-    """The settings with more questions, besides those that they have."""
+def asking(settings: Settings, questions: Iterable[str | Question]) -> Settings:
+    """The settings with more questions; one with the words of an old one takes its place."""
     analysis = settings.analysis
-    merged = tuple(dict.fromkeys([*analysis.questions, *questions]))
-    update = {"analysis": analysis.model_copy(update={"questions": merged})}
+    more = [
+        Question.parse(one, settings.base) if isinstance(one, str) else one for one in questions
+    ]
+    merged = {question.text: question for question in [*analysis.questions, *more]}
+    update = {"analysis": analysis.model_copy(update={"questions": tuple(merged.values())})}
     return settings.model_copy(update=update)
 
 

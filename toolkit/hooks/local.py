@@ -124,7 +124,7 @@ class FunctionAnalyzer(Analyzer):
     def __init__(self, function: Callable[[Frames], Mapping[str, JsonValue]]) -> None:
         self.function = function
 
-    def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
+    def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
         """One ask: the function itself."""
         return [Ask(kind="signals", name=self.function.__name__) for _ in wanted]
 

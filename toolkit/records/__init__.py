@@ -29,11 +29,15 @@ from toolkit.records.media import (
     SubtitleStream,
     Video,
 )
+from toolkit.records.questions import Question
 from toolkit.records.runs import Completion, Failure, Lineage, Run, RunSource, RunStatus
+from toolkit.records.types import AnswerKind, AnswerType
 
 __all__ = [
     "Analysis",
     "Answer",
+    "AnswerKind",
+    "AnswerType",
     "Ask",
     "AskKind",
     "AudioStream",
@@ -45,6 +49,7 @@ __all__ = [
     "Frames",
     "Lineage",
     "Part",
+    "Question",
     "Record",
     "Review",
     "Run",

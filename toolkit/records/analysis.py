@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from toolkit.records.base import Part, Record, digest, new_id, now
 from toolkit.records.media import Scene
+from toolkit.records.types import AnswerType
 
 __all__ = [
     "Analysis",
@@ -30,17 +31,23 @@ class Ask(Part):
     """One thing asked of an analyzer about a scene.
 
     ``name`` is what a person calls it (the question's own words); ``prompt`` is all the text
-    that the answer depends on, so that a changed prompt file is a changed ask.
+    that the answer depends on, so that a changed prompt file is a changed ask. ``type`` is the
+    form of the answer to a question; of label scores, its choices are the labels.
     """
 
     kind: AskKind
     name: str = ""
     prompt: str = ""
+    type: AnswerType = AnswerType()
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @property
     def key(self) -> str:
         """The ask's identity."""
-        return digest("ask", self.kind, self.name, self.prompt)
+        form = [] if self.type.is_plain else [self.type.model_dump(mode="json")]
+        return digest("ask", self.kind, self.name, self.prompt, *form)
 
 
 class Evidence(Part):
@@ -49,6 +56,8 @@ class Evidence(Part):
     ``tone_mapping`` says how the frames of an HDR video were brought to what ordinary screens
     show; "none" where they were not, so that colours looked wrong, and "" for any other video.
     ``reduced_from`` is the size that frames would have had if memory had sufficed.
+    ``finish_reason`` is "stop", "length" (cut at the most tokens), "loop" (ended early, for the
+    model repeated itself) or "scored" (probabilities were compared, nothing was written).
     """
 
     frame_times_s: tuple[float, ...] = ()
@@ -69,8 +78,9 @@ class Evidence(Part):
 class Answer(Record):
     """One analyzer's answer to one ask about one scene.
 
-    ``text`` is what people read, ``value`` the same in its type (a number of a signal, a
-    sentiment's label, label scores); ``confidence`` is a probability, where there is one.
+    ``text`` is what people read, ``value`` the same in its type (a typed question's answer, a
+    signal's number, a sentiment's label, label scores); ``confidence`` is a probability, where
+    there is one. ``abstained`` says that it was too low to answer: there is no value then.
     """
 
     scene_id: str
@@ -84,6 +94,7 @@ class Answer(Record):
     value: JsonValue = None
     confidence: float | None = None
     evidence: Evidence = Evidence()
+    abstained: bool = False
 
     @classmethod
     def of(cls, scene: Scene, analyzer: str, plugin: str, ask: Ask, **data: Any) -> Answer:

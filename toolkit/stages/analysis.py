@@ -36,11 +36,11 @@ class Analyzer(Component):
     """How many scenes it likes to get at once; it may cut them into smaller batches."""
 
     @abstractmethod
-    def asks(self, wanted: Iterable[tuple[AskKind, str]]) -> Sequence[Ask]:
+    def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
         """What it will be asked, with all text an answer depends on. Loads no model.
 
-        ``wanted`` are kinds out of :attr:`kinds`, each with a name: the question's words for a
-        question, "" otherwise.
+        ``wanted`` are asks of a kind out of :attr:`kinds`, without a prompt: a question has its
+        words as its name, and the type of its answer; label scores have the labels as choices.
         """
 
     @abstractmethod

@@ -26,7 +26,7 @@ import pytest
 
 from toolkit.errors import AnalysisError, CancelledError, ToolkitError
 from toolkit.hooks.specs import AnalyzerPlugin, Context
-from toolkit.records import Answer, Ask, AskKind, Frames, Scene
+from toolkit.records import Answer, AnswerType, Ask, Frames, Scene
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel, Options
 
@@ -34,6 +34,7 @@ __all__ = ["AnalyzerSuite", "sample_frames"]
 
 FINGERPRINT = "fingerprint-of-the-analyzer"
 QUESTIONS = ("How many people are there?", "Is it day or night?")
+LABELS = ("person", "red", "a street at night")
 
 
 def sample_frames(index: int = 0, *, count: int = 4, height: int = 120, width: int = 160) -> Frames:
@@ -142,7 +143,7 @@ class AnalyzerSuite:
     def test_sentiment_is_one_of_three_with_a_probability(self, analyzer: Analyzer) -> None:
         if "sentiment" not in analyzer.kinds:
             pytest.skip("it is not asked for sentiment")
-        asks = analyzer.asks([("sentiment", "")])
+        asks = analyzer.asks([Ask(kind="sentiment")])
         for replies in self.analyze(analyzer, *(Look(sample_frames(i), asks) for i in range(3))):
             [answer] = _answers(replies)
             assert answer.value in {"positive", "neutral", "negative"}
@@ -211,13 +212,13 @@ class AnalyzerSuite:
         analyzer.close()
 
 
-def _wanted(analyzer: Analyzer) -> list[tuple[AskKind, str]]:
-    wanted: list[tuple[AskKind, str]] = [
-        (kind, "") for kind in sorted(analyzer.kinds) if kind != "question"
-    ]
+def _wanted(analyzer: Analyzer) -> list[Ask]:
+    asks = [Ask(kind=kind) for kind in sorted(analyzer.kinds - {"question", "labels"})]
     if "question" in analyzer.kinds:
-        wanted += [("question", question) for question in QUESTIONS]
-    return wanted
+        asks += [Ask(kind="question", name=question) for question in QUESTIONS]
+    if "labels" in analyzer.kinds:
+        asks.append(Ask(kind="labels", type=AnswerType(kind="many_of", choices=LABELS)))
+    return asks
 
 
 def _answers(replies: Sequence[Reply]) -> list[Answer]:

@@ -118,6 +118,7 @@ def full_records() -> dict[type[Record], Record]:
             text=TEXT,
             value={"nested": [1, 2.5, None, {"deep": TEXT}], "yes": True},
             confidence=_EXACT,
+            abstained=True,
             evidence=Evidence(
                 frame_times_s=(0.1, _EXACT, 1e-9),
                 frame_size=(448, 252),
