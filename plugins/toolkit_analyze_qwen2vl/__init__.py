@@ -14,6 +14,7 @@ from toolkit.stages.component import Options
 
 if TYPE_CHECKING:
     from toolkit_analyze_qwen2vl.analyzer import Qwen2VLAnalyzer
+    from toolkit_analyze_qwen2vl.shelf import FamilyModels
 
 __all__ = ["Qwen2VLOptions", "make", "toolkit_analyzers"]
 
@@ -22,18 +23,18 @@ REQUIRES = ("torch", "torchvision", "transformers")
 
 
 class Qwen2VLOptions(Options):
-    """Qwen2-VL or Qwen2.5-VL, run on this machine through transformers."""
+    """Qwen2-VL, Qwen2.5-VL or Qwen3-VL, run on this machine through transformers."""
 
     # Where the model lies says nothing about the answers: what is in it does, see
     # Qwen2VLAnalyzer.identity, which also covers the revision and the prompts.
     neutral: ClassVar[frozenset[str]] = frozenset(
-        {"model", "revision", "prompts", "device", "batch_tokens", "local_files_only"}
+        {"model", "revision", "prompts", "device", "attention", "batch_tokens", "local_files_only"}
     )
 
     model: str = Field(
         "Qwen/Qwen2-VL-2B-Instruct",
         min_length=1,
-        description="A model of the Qwen2-VL or Qwen2.5-VL family: a hub id or a local folder.",
+        description="A model of the Qwen2-VL, Qwen2.5-VL or Qwen3-VL family: a hub id or a folder.",
     )
     revision: str = Field(
         "",
@@ -43,10 +44,18 @@ class Qwen2VLOptions(Options):
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="auto (a GPU if there is one), cpu, cuda, cuda:N or mps.",
+        description="auto (a GPU with room for the model, several if it takes them, or the CPU), "
+        "cpu, cuda, cuda:N or mps.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number format; auto is bfloat16 on CUDA and float32 elsewhere."
+        "auto",
+        description="Number format; auto is bfloat16 on CUDA, float32 elsewhere, and a quantised "
+        "model's own.",
+    )
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
+        "auto",
+        description="Implementation of attention; auto is flash attention for the frames where it "
+        "is installed, and torch's own for the rest.",
     )
     batch_tokens: int = Field(
         0,
@@ -98,6 +107,13 @@ def make(options: Qwen2VLOptions, context: Context) -> Qwen2VLAnalyzer:
     return Qwen2VLAnalyzer(options, context.base)
 
 
+def models(options: Qwen2VLOptions, context: Context) -> FamilyModels:
+    """What `toolkit models` asks."""
+    from toolkit_analyze_qwen2vl.shelf import FamilyModels
+
+    return FamilyModels(options, context.base)
+
+
 @hookimpl
 def toolkit_analyzers() -> Iterable[AnalyzerPlugin]:
     """Bring the analyzer ``qwen2vl``."""
@@ -108,4 +124,5 @@ def toolkit_analyzers() -> Iterable[AnalyzerPlugin]:
         summary="descriptions, answers and sentiment from Qwen2-VL, on this machine",
         extra=EXTRA,
         requires=REQUIRES,
+        models=models,
     )

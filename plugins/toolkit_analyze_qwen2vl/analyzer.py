@@ -15,13 +15,14 @@ from toolkit.records import Answer, Ask, AskKind, Evidence, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
+from toolkit_analyze_qwen2vl.checking import check
 from toolkit_analyze_qwen2vl.fitting import Fitting, Steps
 from toolkit_analyze_qwen2vl.loading import load
 from toolkit_analyze_qwen2vl.memory import default_batch_tokens
 from toolkit_analyze_qwen2vl.model import Generated, VisionModel
 from toolkit_analyze_qwen2vl.preparing import MARK, Prepared
 from toolkit_analyze_qwen2vl.prompts import Prompts
-from toolkit_analyze_qwen2vl.weights import Weights, check
+from toolkit_analyze_qwen2vl.weights import Weights
 
 __all__ = ["SENTIMENTS", "Qwen2VLAnalyzer"]
 
@@ -66,7 +67,7 @@ class Qwen2VLAnalyzer(Analyzer):
         self, looks: Sequence[Look], fingerprint: str, cancel: Cancel
     ) -> Iterator[Sequence[Reply]]:
         cancel.check()
-        model = self._load()
+        model = self._load(cancel)
         if self._fitting is None:
             budget = self._options.batch_tokens or default_batch_tokens(model.device)
             self._fitting = Fitting(budget)
@@ -77,17 +78,20 @@ class Qwen2VLAnalyzer(Analyzer):
         )
         yield from self._fitting.replies(looks, steps)
 
-    def _load(self) -> VisionModel:
+    def _load(self, cancel: Cancel) -> VisionModel:
         with self._lock:
             if self._model is None:
                 options = self._options
-                folder, revision = self._weights.fetch(local_files_only=options.local_files_only)
+                folder, revision = self._weights.fetch(
+                    cancel, local_files_only=options.local_files_only
+                )
                 check(folder, options.model)
                 self._model = load(
                     folder,
                     options.model,
                     device=options.device,
                     dtype=options.dtype,
+                    attention=options.attention,
                     min_pixels=options.min_pixels,
                     max_pixels=options.max_pixels,
                 )

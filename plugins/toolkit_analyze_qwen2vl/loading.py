@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import MissingExtraError, ModelError
 from toolkit_analyze_qwen2vl.model import VisionModel
-from toolkit_analyze_qwen2vl.preparing import MARK
-from toolkit_analyze_qwen2vl.weights import ways_out
+from toolkit_analyze_qwen2vl.placing import Place, free_bytes, place
+from toolkit_analyze_qwen2vl.preparing import MARK, counts_all_frames
+from toolkit_analyze_qwen2vl.speed import ATTENTION, by_matrix, register
+from toolkit_analyze_qwen2vl.tensors import Tensors
+from toolkit_analyze_qwen2vl.ways import ways_out
 
 __all__ = ["load"]
 
@@ -21,7 +27,14 @@ TRIAL = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text"
 
 
 def load(
-    folder: Path, model: str, *, device: str, dtype: str, min_pixels: int, max_pixels: int
+    folder: Path,
+    model: str,
+    *,
+    device: str,
+    dtype: str,
+    attention: str,
+    min_pixels: int,
+    max_pixels: int,
 ) -> VisionModel:
     """Load a checked folder; ``model`` is its name in errors.
 
@@ -35,73 +48,99 @@ def load(
     try:
         import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
-        from transformers.utils import logging as library_log
     except ImportError as error:
         raise MissingExtraError("qwen2vl", "qwen2vl", cause=error) from error
 
-    device = _device(torch, device)
-    if dtype == "auto":
-        dtype = "bfloat16" if device.startswith("cuda") else "float32"
-    # What transformers has to say goes where all logs go, instead of straight to stderr.
-    library_log.disable_default_handler()
-    library_log.enable_propagation()
-    bars = library_log.is_progress_bar_enabled()
-    library_log.disable_progress_bar()
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    chosen = place(
+        model,
+        Tensors.of(folder),
+        device=device,
+        dtype=dtype,
+        is_quantised="quantization_config" in config,
+        free=free_bytes(torch),
+    )
+    ways = _attention(attention, chosen)
     local = {"trust_remote_code": False, "local_files_only": True}
     try:
-        processor = AutoProcessor.from_pretrained(folder, **local)
-        network, report = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            use_safetensors=True,
-            output_loading_info=True,
-            **local,
-        )
+        with _quiet():
+            processor = AutoProcessor.from_pretrained(folder, **local)
+            network, report = AutoModelForImageTextToText.from_pretrained(
+                folder,
+                dtype=chosen.dtype if chosen.dtype == "auto" else getattr(torch, chosen.dtype),
+                use_safetensors=True,
+                output_loading_info=True,
+                attn_implementation=ways,
+                **chosen.arguments,
+                **local,
+            )
         if lacking := sorted(report["missing_keys"]):
             raise ModelError(f"{len(lacking)} tensors are missing, such as {lacking[0]}")
         if MARK not in processor.apply_chat_template(TRIAL):
             raise ModelError("its chat template leaves the question out")
         processor.tokenizer.padding_side = "left"
         _set_pixels(processor.video_processor, min_pixels, max_pixels)
-        loaded = VisionModel(network.to(device).eval(), processor)
+        if not chosen.arguments:
+            network = network.to(chosen.device)
+        patches = network.model.visual.patch_embed
+        patches.proj = by_matrix(patches.proj)
+        loaded = VisionModel(network.eval(), processor)
     except Exception as error:  # a damaged file fails in as many ways as it can be damaged
         reason = str(error).strip() or type(error).__name__
         raise ModelError(
-            f"The model '{model}' cannot be loaded on {device} ({reason.splitlines()[0]}).",
+            f"The model '{model}' cannot be loaded on {chosen.device} ({reason.splitlines()[0]}).",
             hint="Its files may be damaged or incomplete, or too large. " + ways_out(),
             model=model,
-            device=device,
+            device=chosen.device,
         ) from error
-    finally:
-        if bars:
-            library_log.enable_progress_bar()
-    log.info("Loaded %s on %s in %s", model, device, dtype)
+    log.info(
+        "Loaded %s on %s in %s, with %s for the frames and %s for the text",
+        *(model, chosen.device, loaded.dtype, ways["vision_config"], ways["text_config"]),
+    )
     return loaded
 
 
-def _device(torch: Any, wanted: str) -> str:
-    kind, _, number = wanted.partition(":")
-    there = {
-        "cuda": torch.cuda.device_count() > int(number or 0),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if wanted == "auto":
-        return next(device for device, is_there in there.items() if is_there)
-    if not there[kind]:
-        raise ModelError(
-            f"There is no device '{wanted}' on this machine that torch can use.",
-            hint="Set device = auto in [analysis] to use what there is.",
-            device=wanted,
-        )
-    return wanted
+def _attention(wanted: str, chosen: Place) -> dict[str, str]:
+    """The implementation of attention by the part of the model.
+
+    Flash attention takes frames of any number and size in one call; for the text, where answers
+    branch off a shared prefix with padding, masks are needed that it does not have.
+    """
+    if wanted != "auto":
+        return {"": wanted, "vision_config": wanted, "text_config": wanted}
+    from transformers.utils import is_flash_attn_2_available
+
+    register()
+    can_flash = "cuda" in chosen.device and chosen.dtype in {"bfloat16", "float16", "auto"}
+    vision = "flash_attention_2" if can_flash and is_flash_attn_2_available() else "sdpa"
+    return {"": "sdpa", "vision_config": vision, "text_config": ATTENTION}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What transformers has to say goes where all logs go, instead of straight to stderr."""
+    from transformers.utils import logging as library_log
+
+    library_log.disable_default_handler()
+    library_log.enable_propagation()
+    bars = library_log.is_progress_bar_enabled()
+    library_log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars:
+            library_log.enable_progress_bar()
 
 
 def _set_pixels(video_processor: Any, least: int, most: int) -> None:
     size = dict(video_processor.size)
+    if most and counts_all_frames(video_processor):
+        side = video_processor.patch_size * video_processor.merge_size
+        video_processor.max_video_tokens = max(1, most // side**2)
+        most = 0
     least = least or size["shortest_edge"]
     most = most or size["longest_edge"]
     video_processor.size = {"shortest_edge": min(least, most), "longest_edge": max(least, most)}
     if getattr(video_processor, "cap_pixels_per_frame", True) is None:
-        # The reference implementation's cap; unset, transformers 5.23 warns that it will come.
+        # The reference implementation's cap; unset, transformers warns that it will come.
         video_processor.cap_pixels_per_frame = True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.stages.component import Cancel
 from toolkit_analyze_qwen2vl.preparing import Preparation, Prepared
+from toolkit_analyze_qwen2vl.speed import branch_cache
 
 if TYPE_CHECKING:
     import numpy as np
@@ -240,11 +241,9 @@ class VisionModel:
         padded = self._tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(device)
         mask = torch.cat([prefix.mask[rows], padded["attention_mask"]], 1)
         places = (mask.cumsum(1) - 1)[:, prefix.mask.shape[1] :] + prefix.shift[rows]
-        # A copy that shares the tensors: a layer that grows makes new ones.
-        cache = copy.copy(prefix.cache)
-        cache.layers = [copy.copy(layer) for layer in prefix.cache.layers]
-        cache.batch_select_indices(rows)
-        return self._forward(padded["input_ids"], mask, places, cache, **options)
+        return self._forward(
+            padded["input_ids"], mask, places, branch_cache(prefix.cache, rows), **options
+        )
 
     def _step(self, branch: _Branch, tokens: Any, going: list[int]) -> _Branch:
         """Take in each row's last token; rows that are done leave the batch."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["MARK", "Preparation", "Prepared"]
+__all__ = ["MARK", "Preparation", "Prepared", "counts_all_frames"]
 
 MARK = "\x1fquestion\x1f"
 """Stands for the question while the chat template is applied."""

@@ -1,26 +1,31 @@
-"""Where a model's files are, which ones they are, and whether they may be loaded. No torch here."""
+"""Where a model's files are, which ones they are, and how they get here. No torch here."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import logging
+import os
 import re
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from toolkit.errors import MissingExtraError, ModelError
+from toolkit.errors import CancelledError, MissingExtraError, ModelError
+from toolkit.stages.component import Cancel
+from toolkit_analyze_qwen2vl.catalogue import CATALOGUE
+from toolkit_analyze_qwen2vl.checking import INDEX
+from toolkit_analyze_qwen2vl.ways import first_line, size_of, ways_out
 
-__all__ = ["FAMILY", "PINNED", "Weights", "check", "content_hash", "ways_out"]
+__all__ = ["Weights", "content_hash"]
 
 log = logging.getLogger(__name__)
 
-PINNED = {"Qwen/Qwen2-VL-2B-Instruct": "895c3a49bc3fa70a340399125c650a463535e71c"}
-"""Hub id -> the commit that is loaded where no revision is named."""
-SIZES = {"Qwen/Qwen2-VL-2B-Instruct": "about 4.4 GB"}
-FAMILY = ("qwen2_vl", "qwen2_5_vl")
-"""Values of ``model_type`` in config.json whose prompts, frames and caches work as ours do."""
+Report = Callable[[int, int | None], None]
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _TEXT_FILES = (
@@ -39,7 +44,8 @@ _TEXT_FILES = (
     "video_preprocessor_config.json",
     "vocab.json",
 )
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_WANTED = [*_TEXT_FILES, "*.safetensors"]
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WHOLE_BYTES = 64 * 2**20
 _STRIDE_BYTES, _BLOCK_BYTES = 4 * 2**20, 4096
 
@@ -66,7 +72,8 @@ class Weights:
         place = base / Path(model).expanduser()
         if place.is_dir():
             return cls(model, place, True, "")
-        return cls(model, place, False, revision or PINNED.get(model, "main"))
+        known = CATALOGUE.get(model)
+        return cls(model, place, False, revision or (known.commit if known else "") or "main")
 
     def identity(self) -> str:
         """Names the model's content without loading it and without the network.
@@ -79,60 +86,136 @@ class Weights:
             return content_hash(self.place)
         return f"{self.model}@{self.revision}"
 
-    def fetch(self, *, local_files_only: bool) -> tuple[Path, str]:
+    def here(self) -> tuple[Literal["yes", "partly", "no"], Path]:
+        """Whether the files are on this machine, and the folder where they are or would be.
+
+        Asks neither the network nor the hub's library: the layout of its cache is public.
+        See https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+        """
+        if self.is_folder:
+            return "yes" if _is_whole(self.place) else "partly", self.place
+        home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+        cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+        folder = cache / f"models--{self.model.replace('/', '--')}"
+        ref = folder / "refs" / self.revision
+        commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else self.revision
+        snapshot = folder / "snapshots" / commit
+        if _is_whole(snapshot):
+            return "yes", snapshot
+        return ("partly", snapshot) if any(folder.glob("blobs/*")) else ("no", cache)
+
+    def fetch(self, cancel: Cancel, *, local_files_only: bool) -> tuple[Path, str]:
         """The folder with the files, and what they are: a commit, or a hash of the content.
 
         Raises:
             ModelError: They are not to be had.
+            CancelledError: ``cancel`` was set while they were on their way.
         """
         if self.is_folder:
             return self.place, content_hash(self.place)
+        self._make_sure_of_a_name()
+        state, folder = self.here()
+        if state != "yes":
+            if local_files_only:
+                raise self._absent("it was not to be fetched", retriable=False)
+            log.warning(
+                "Fetching the model %s (%s); this happens once", self.model, size_of(self.model)
+            )
+            folder = self.pull(lambda *_: None, cancel)
+        return folder, folder.name
+
+    def pull(self, report: Report, cancel: Cancel) -> Path:
+        """Fetch what is not here yet.
+
+        Args:
+            report: Told how many bytes came, and how many will.
+            cancel: Ends it.
+
+        Raises:
+            ModelError: It is not to be had, or there is no room for it.
+            CancelledError: ``cancel`` was set.
+        """
+        self._make_sure_of_a_name()
+        try:
+            import huggingface_hub as hub
+        except ImportError as error:
+            raise MissingExtraError("qwen2vl", "qwen2vl", cause=error) from error
+        wanted: dict[str, Any] = {"revision": self.revision, "allow_patterns": _WANTED}
+        try:
+            # One quick question first: the download itself tries again for most of a minute.
+            hub.model_info(self.model, revision=self.revision, timeout=10)
+            dry = {"dry_run": True, "tqdm_class": _bar(lambda _: None)}
+            files = hub.snapshot_download(self.model, **dry, **wanted)
+            needed = sum(file.file_size or 0 for file in files if file.will_download)
+            self._make_sure_of_room(needed)
+            bar = _bar(lambda done: _tell(done, needed, report, cancel))
+            folder = hub.snapshot_download(self.model, tqdm_class=bar, **wanted)
+        except (ModelError, CancelledError):
+            raise
+        except Exception as error:  # the hub, the network, the disk and proxies fail in many ways
+            if isinstance(error, OSError) and error.errno in (
+                errno.ENOSPC,
+                errno.EDQUOT,
+                errno.EFBIG,
+            ):
+                raise self._no_room(f"the disk is full: {error.strerror}") from error
+            raise self._absent(first_line(error), retriable=True) from error
+        report(needed, needed)
+        return Path(folder)
+
+    def _make_sure_of_a_name(self) -> None:
         if not _HUB_ID.fullmatch(self.model):
             raise ModelError(
                 f"There is no model folder {self.place}.", hint=ways_out(), model=self.model
             )
-        try:
-            import huggingface_hub
-        except ImportError as error:
-            raise MissingExtraError("qwen2vl", "qwen2vl", cause=error) from error
-        try:
-            folder = self._download(huggingface_hub, local_files_only=local_files_only)
-        except Exception as error:  # the hub, the network, the disk and proxies fail in many ways
-            raise ModelError(
-                f"The model '{self.model}' at revision {self.revision} is not on this machine "
-                f"(neither fetched before nor as {self.place}) and could not be fetched "
-                f"({_first_line(error)}).",
-                hint=ways_out(self.model, self.revision),
-                retriable=not local_files_only,
-                model=self.model,
-                revision=self.revision,
-            ) from error
-        return folder, folder.name
 
-    def _download(self, hub: Any, *, local_files_only: bool) -> Path:
-        wanted = {
-            "revision": self.revision,
-            "allow_patterns": [*_TEXT_FILES, "*.safetensors"],
-        }
-        try:
-            here = Path(hub.snapshot_download(self.model, **wanted, local_files_only=True))
-            # The hub's library only knows what is missing if it began the download itself.
-            if local_files_only or _has_weights(here):
-                return here
-        except FileNotFoundError:
-            if local_files_only:
-                raise
-        # One quick question first: the download itself tries again for most of a minute.
-        hub.model_info(self.model, revision=self.revision, timeout=10)
-        size = SIZES.get(self.model, "several GB")
-        log.warning("Fetching the model %s (%s); this happens once", self.model, size)
-        bars = not hub.utils.are_progress_bars_disabled()
-        hub.utils.disable_progress_bars()
-        try:
-            return Path(hub.snapshot_download(self.model, **wanted))
-        finally:
-            if bars:
-                hub.utils.enable_progress_bars()
+    def _make_sure_of_room(self, needed: int) -> None:
+        place = self.here()[1]
+        there = next(each for each in (place, *place.parents) if each.is_dir())
+        free = shutil.disk_usage(there).free
+        if needed > free:
+            raise self._no_room(f"{needed / 1e9:.2f} GB are to come and {free / 1e9:.2f} GB free")
+
+    def _no_room(self, reason: str) -> ModelError:
+        return ModelError(
+            f"There is no room for the model '{self.model}' at {self.here()[1]} ({reason}).",
+            hint="Free some, or set the environment variable HF_HOME to a folder on another disk.",
+            model=self.model,
+        )
+
+    def _absent(self, reason: str, *, retriable: bool) -> ModelError:
+        return ModelError(
+            f"The model '{self.model}' at revision {self.revision} is not on this machine "
+            f"(neither fetched before nor as {self.place}) and could not be fetched ({reason}).",
+            hint=ways_out(self.model, self.revision),
+            retriable=retriable,
+            model=self.model,
+            revision=self.revision,
+        )
+
+
+def _tell(done: int, total: int, report: Report, cancel: Cancel) -> None:
+    cancel.check()
+    report(min(done, total), total)
+
+
+def _bar(report: Callable[[int], None]) -> Any:
+    """What the hub's library takes for a progress bar; shows nothing, and tells us the bytes."""
+    from tqdm.std import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # no thread that watches it
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options.pop("name", None)
+            super().__init__(*args, **{**options, "file": io.StringIO(), "disable": False})
+
+        def update(self, n: float | None = 1) -> None:
+            super().update(n)
+            if self.unit == "B":
+                report(int(self.n))
+
+    return Bar
 
 
 def content_hash(folder: Path) -> str:
@@ -158,85 +241,15 @@ def content_hash(folder: Path) -> str:
     return f"content:{name.hexdigest()}"
 
 
-def check(folder: Path, model: str) -> None:
-    """Refuse what must not be loaded, before anything of it is.
-
-    Raises:
-        ModelError: Not of this family, asks for code of its own, or has no safetensors.
-    """
-    config = _json(folder / "config.json", model)
-    for file in folder.glob("*config.json"):
-        if '"auto_map"' in file.read_text(encoding="utf-8", errors="replace"):
-            raise ModelError(
-                f"The model '{model}' asks to run code of its own ('auto_map' in {file.name}).",
-                hint="Such code is never run. " + ways_out(),
-                model=model,
-            )
-    kind = config.get("model_type")
-    if kind not in FAMILY:
-        raise ModelError(
-            f"The model '{model}' is a '{kind}', not one of the Qwen-VL family this analyzer "
-            f"runs ({', '.join(FAMILY)}).",
-            hint=ways_out(),
-            model=model,
-        )
-    if not any(folder.glob("*.safetensors")):
-        pickles = sorted(file.name for name in _PICKLES for file in folder.glob(name))
-        reason = (
-            f"only has pickle files ({', '.join(pickles)}), which can run code when opened"
-            if pickles
-            else "has no weights (*.safetensors)"
-        )
-        raise ModelError(f"The model '{model}' {reason}.", hint=ways_out(), model=model)
-    # Without these transformers makes a tokenizer that knows no words, and says nothing.
-    if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.json")):
-        raise ModelError(
-            f"The model '{model}' has no tokenizer (tokenizer.json, or vocab.json and merges.txt).",
-            hint=ways_out(),
-            model=model,
-        )
-
-
-def _has_weights(folder: Path) -> bool:
-    index = folder / "model.safetensors.index.json"
+def _is_whole(folder: Path) -> bool:
+    """Whether no file is missing, as far as can be told without the hub."""
     shards = {"model.safetensors"}
-    if index.is_file():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return all((folder / shard).is_file() for shard in shards)
-
-
-def ways_out(model: str = "", revision: str = "") -> str:
-    """What a person can do who lacks a model: fetch it, name another, or do without."""
-    if model not in SIZES and not revision:
-        model = next(iter(PINNED))
-        revision = PINNED[model]
-    command = f"hf download {model}" + (f" --revision {revision}" if revision else "")
-    return (
-        f"Fetch the model where there is a network, with `{command}` "
-        f"({SIZES.get(model, 'several GB')}); or set model in [analysis] to a folder that holds "
-        "one; or do without: --analyzer signals needs no model."
-    )
-
-
-def _json(file: Path, model: str) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"The model '{model}' cannot be used: {file.name} cannot be read "
-            f"({_first_line(error)}).",
-            hint=ways_out(),
-            model=model,
-        ) from error
-    if not isinstance(data, dict):
-        raise ModelError(
-            f"The model '{model}' cannot be used: {file.name} holds no JSON object.",
-            hint=ways_out(),
-            model=model,
-        )
-    return data
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    if (folder / INDEX).is_file():
+        try:
+            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            shards = set(index["weight_map"].values())
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return False
+    has_words = any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json"))
+    has_config = (folder / "config.json").is_file()
+    return has_words and has_config and all((folder / shard).is_file() for shard in shards)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from hub import COMMIT, NAME, hub, with_hub
 
 from toolkit.errors import ModelError
 from toolkit.hooks.specs import Context
@@ -82,13 +78,17 @@ def keep_pickles_only(folder: Path) -> None:
     torch.save({}, folder / "pytorch_model.bin")
 
 
+HEADER = (2).to_bytes(8, "little")
+GPTQ = "quantised by gptq, which needs gptqmodel and optimum"
 REMOTE_CODE = {"AutoModelForImageTextToText": "modeling_own.OwnModel"}
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
-    "truncated weights": (truncate, "cannot be loaded"),
-    "corrupt weights": (write("model.safetensors", b"\xff" * 5000), "cannot be loaded"),
-    "empty weights": (write("model.safetensors", b""), "cannot be loaded"),
+    "truncated weights": (truncate, r"is damaged: model.safetensors has 2000000 of \d+ bytes"),
+    "corrupt weights": (write("model.safetensors", b"\xff" * 5000), "is no safetensors file"),
+    "corrupt header": (write("model.safetensors", HEADER + b"{]"), "has a damaged header"),
+    "empty weights": (write("model.safetensors", b""), "is no safetensors file"),
     "missing tensors": (lose_tensors, "3 tensors are missing"),
-    "missing shard": (lose_a_shard, "cannot be loaded"),
+    "missing shard": (lose_a_shard, "is incomplete: model-00002-of-00002.safetensors is missing"),
+    "quantised": (edit("config.json", quantization_config={"quant_method": "gptq"}), GPTQ),
     "pickles only": (keep_pickles_only, r"only has pickle files \(pytorch_model.bin\)"),
     "no weights": (remove("*.safetensors"), "has no weights"),
     "code of its own": (edit("config.json", auto_map=REMOTE_CODE), "run code of its own"),
@@ -120,7 +120,12 @@ def test_a_model_that_cannot_be_used_says_why_and_what_to_do(tmp_path: Path, nam
 
 def assert_ways_out(error: ModelError) -> None:
     assert error.hint
-    for way in ("hf download Qwen/Qwen2-VL-2B-Instruct", "4.4 GB", "folder", "--analyzer signals"):
+    for way in (
+        "toolkit models pull Qwen/Qwen2-VL-2B-Instruct",
+        "4.4 GB",
+        "folder",
+        "--analyzer signals",
+    ):
         assert way in error.hint
 
 
@@ -142,7 +147,6 @@ def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "auto" in str(caught.value.hint)
 
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HUB_SCRIPT = """
 import json, logging, sys
 from pathlib import Path
@@ -166,7 +170,7 @@ try:
         said = {"revision": answer.evidence.revision}
     else:  # what a look does first, without the seconds that importing torch takes
         weights = Weights.of(options.model, options.revision, Path.cwd())
-        said = {"revision": weights.fetch(local_files_only=options.local_files_only)[1]}
+        said = {"revision": weights.fetch(Cancel(), local_files_only=options.local_files_only)[1]}
 except ModelError as error:
     said = {"error": error.message, "hint": error.hint, "retriable": error.retriable}
 assert analyzer.identity() == before
@@ -175,60 +179,10 @@ print(json.dumps(said | {"model": before["model"]}))
 """
 
 
-class FakeHub(BaseHTTPRequestHandler):
-    """As much of the hub's interface as fetching one model takes."""
-
-    asked: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        file = TINY / self.path.rpartition("/")[2]
-        if self.path.startswith(f"/api/models/some/tiny/tree/{COMMIT}"):
-            tree = [
-                {"type": "file", "path": each.name, "size": each.stat().st_size, "oid": each.name}
-                for each in TINY.iterdir()
-            ]
-            self.reply(json.dumps(tree).encode())
-        elif self.path.startswith("/api/models/some/tiny"):
-            self.reply(json.dumps({"id": "some/tiny", "sha": COMMIT, "siblings": []}).encode())
-        elif self.path.startswith(f"/some/tiny/resolve/{COMMIT}/") and file.is_file():
-            self.reply(file.read_bytes(), etag=file.name)
-        else:
-            self.send_error(404)
-
-    do_HEAD = do_GET  # noqa: N815 - the base's name
-
-    def reply(self, body: bytes, etag: str = "") -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Repo-Commit", COMMIT)
-        if etag:
-            self.send_header("ETag", f'"{etag}"')
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-        """Keep stderr clean."""
-
-
-def with_hub(
-    tmp_path: Path, endpoint: str, *, look: bool = False, **options: Any
-) -> dict[str, Any]:
+def fetched(tmp_path: Path, endpoint: str, *, look: bool = False, **options: Any) -> dict[str, Any]:
     """What an analyzer in a process of its own does with this hub: fetch a model, or use it."""
-    done = subprocess.run(
-        [sys.executable, "-c", HUB_SCRIPT, json.dumps(options), "look" if look else ""],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={
-            **{name: value for name, value in os.environ.items() if "proxy" not in name.lower()},
-            "HF_HOME": str(tmp_path / "hub"),
-            "HF_ENDPOINT": endpoint,
-            "HF_HUB_OFFLINE": "0",
-        },
-        check=False,
-    )
+    words = ["-c", HUB_SCRIPT, json.dumps(options), "look" if look else ""]
+    done = with_hub(words, tmp_path, endpoint)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     said: dict[str, Any] = json.loads(done.stdout)
@@ -237,27 +191,24 @@ def with_hub(
 
 @pytest.mark.slow
 def test_a_hub_id_is_fetched_once_and_then_needs_no_hub(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), FakeHub) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        fetched = with_hub(tmp_path, endpoint, look=True, model="some/tiny", revision="main")
+    with hub(TINY) as served:
+        first = fetched(tmp_path, served.endpoint, look=True, model=NAME, revision="main")
         # As another program leaves it that only wanted the tokenizer.
         shutil.rmtree(next((tmp_path / "hub").rglob("trees")))
         next((tmp_path / "hub").rglob("model.safetensors")).unlink()
-        assert with_hub(tmp_path, endpoint, model="some/tiny", revision="main") == fetched
-        server.shutdown()
-    assert fetched["revision"] == COMMIT
-    assert fetched["model"] == "some/tiny@main"
-    assert any("model.safetensors" in path for path in FakeHub.asked)
-    assert with_hub(tmp_path, endpoint, model="some/tiny", revision="main") == fetched
-    pinned = with_hub(tmp_path, endpoint, model="some/tiny", revision=COMMIT, local_files_only=True)
-    assert pinned == fetched | {"model": f"some/tiny@{COMMIT}"}
+        assert fetched(tmp_path, served.endpoint, model=NAME, revision="main") == first
+    assert first["revision"] == COMMIT
+    assert first["model"] == f"{NAME}@main"
+    assert any("model.safetensors" in path for path in served.asked)
+    assert fetched(tmp_path, served.endpoint, model=NAME, revision="main") == first
+    pinned = fetched(tmp_path, served.endpoint, model=NAME, revision=COMMIT, local_files_only=True)
+    assert pinned == first | {"model": f"{NAME}@{COMMIT}"}
 
 
 @pytest.mark.parametrize("local_files_only", [False, True])
 def test_no_hub_and_no_copy_is_one_clear_error(tmp_path: Path, local_files_only: bool) -> None:
-    said = with_hub(tmp_path, "http://127.0.0.1:9", look=True, local_files_only=local_files_only)
+    said = fetched(tmp_path, "http://127.0.0.1:9", look=True, local_files_only=local_files_only)
     assert "Qwen/Qwen2-VL-2B-Instruct" in said["error"]
     assert "not on this machine" in said["error"]
-    assert "hf download Qwen/Qwen2-VL-2B-Instruct --revision 895c3a49" in said["hint"]
+    assert "toolkit models pull Qwen/Qwen2-VL-2B-Instruct" in said["hint"]
     assert said["retriable"] is not local_files_only

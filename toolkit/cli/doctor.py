@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from toolkit.cli.models import shelves
 from toolkit.cli.output import print_json, size, table
 from toolkit.cli.plugins import install, lenient, missing
 from toolkit.cli.setup import FAILED, Json, Setup, command
@@ -80,7 +81,7 @@ def _look(setup: Setup) -> Iterator[Check]:
     if settings:
         yield _disk(settings.workspace)
         yield _store(settings, plugins)
-        yield from _models(settings)
+        yield from _models(settings, plugins)
 
 
 def _plugins(settings: Settings | None, plugins: PluginManager) -> Iterator[Check]:
@@ -159,35 +160,23 @@ def _store(settings: Settings, plugins: PluginManager) -> Check:
         return Check("store", "wrong", error.message, error.hint or "")
 
 
-def _models(settings: Settings) -> Iterator[Check]:
-    """Whether the models that chosen analyzers name are on this machine. Asks no network."""
-    for name in settings.chosen("analysis"):
-        model = getattr(settings.options.get("analysis", {}).get(name), "model", None)
-        if not isinstance(model, str) or not model:
-            continue
-        what = f"model of {name}"
-        if (settings.base / Path(model).expanduser()).is_dir():
-            yield Check(what, "ok", f"folder {model}")
-        elif model.count("/") == 1:
-            yield _hub(what, model)
-
-
-def _hub(what: str, model: str) -> Check:
-    """Look for a hub id in the hub's cache, whose layout is public.
-
-    See https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
-    """
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    folder = cache / f"models--{model.replace('/', '--')}"
-    files = list(folder.glob("snapshots/*/*.safetensors"))
-    if files:
-        total = size(sum(file.stat().st_size for file in files if file.exists()))
-        return Check(what, "ok", f"{model}, {total} in {cache}")
-    return Check(
-        what,
-        "note",
-        f"{model} is not in {cache}: the first run fetches it",
-        f"Fetch it now: hf download {model}. Or name a folder: [analysis] model. "
-        "Or choose an analyzer without a model: --analyzer signals.",
-    )
+def _models(settings: Settings, plugins: PluginManager) -> Iterator[Check]:
+    """Whether the models that chosen plugins name are on this machine. Asks no network."""
+    for shelf in shelves(settings, plugins):
+        for model in shelf.models.known() if shelf.chosen else ():
+            if not model.chosen:
+                continue
+            what = f"model of {shelf.plugin}"
+            if model.here == "yes":
+                detail = f"{model.name}, {size(model.size_bytes)} in {model.place}"
+                yield Check(what, "ok", detail)
+            else:
+                there = "not" if model.here == "no" else "only partly"
+                yield Check(
+                    what,
+                    "note",
+                    f"{model.name} is {there} in {model.place}: the first run fetches it",
+                    f"Fetch it now: toolkit models pull {model.name}. Or name a folder: "
+                    "[analysis] model. Or choose an analyzer without a model: "
+                    "--analyzer signals.",
+                )

@@ -21,6 +21,7 @@ import pluggy
 
 from toolkit.config.machine import cores
 from toolkit.stages.component import Component, Options
+from toolkit.stages.models import Models
 
 __all__ = [
     "KINDS",
@@ -69,6 +70,8 @@ class Plugin:
         summary: One line for ``toolkit plugins``.
         extra: The extra of ``video-analysis-toolkit`` that brings its libraries, "" for none.
         requires: Modules the factory will import; ``toolkit doctor`` looks for them.
+        models: ``models(options, context)`` tells of the models it can use, for
+            ``toolkit models``; None if it uses none that are fetched.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Plugin:
     summary: str = ""
     extra: str = ""
     requires: tuple[str, ...] = ()
+    models: Callable[[Any, Context], Models] | None = None
     stage: ClassVar[str] = ""
     hook: ClassVar[str] = ""
 

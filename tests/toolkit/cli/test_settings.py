@@ -180,10 +180,14 @@ def test_doctor_looks_for_the_model(
     options = ("--json", "--set", "analysis.plugin=qwen2vl", "--set", "analysis.model=some/model")
     checks = {one["what"]: one for one in toolkit("doctor", *options).data["checks"]}
     assert checks["model of qwen2vl"]["status"] == "note"
-    assert "hf download some/model" in checks["model of qwen2vl"]["hint"]
-    snapshot = tmp_path / "hub" / "models--some--model" / "snapshots" / "abc"
+    assert "toolkit models pull some/model" in checks["model of qwen2vl"]["hint"]
+    folder = tmp_path / "hub" / "models--some--model"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("abc")
+    snapshot = folder / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
-    (snapshot / "model.safetensors").write_bytes(b"x" * 2000)
+    for name in ("model.safetensors", "config.json", "tokenizer.json"):
+        (snapshot / name).write_bytes(b"x" * 2000)
     checks = {one["what"]: one for one in toolkit("doctor", *options).data["checks"]}
     assert checks["model of qwen2vl"]["status"] == "ok"
 
