@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Qwen2VLOptions", "make", "toolkit_analyzers"]
 
 NAME = EXTRA = "qwen2vl"
-REQUIRES = ("torch", "torchvision", "transformers")
+REQUIRES = ("llguidance", "torch", "torchvision", "transformers")
 
 
 class Qwen2VLOptions(Options):
@@ -28,7 +28,10 @@ class Qwen2VLOptions(Options):
     # Where the model lies says nothing about the answers: what is in it does, see
     # Qwen2VLAnalyzer.identity, which also covers the revision and the prompts.
     neutral: ClassVar[frozenset[str]] = frozenset(
-        {"model", "revision", "prompts", "device", "attention", "batch_tokens", "local_files_only"}
+        {
+            *("model", "revision", "prompts", "style", "local_files_only"),
+            *("device", "attention", "batch_tokens"),
+        }
     )
 
     model: str = Field(
@@ -69,10 +72,26 @@ class Qwen2VLOptions(Options):
     max_answer_tokens: int = Field(
         64, ge=1, le=4096, description="The answer to a question is cut after this many tokens."
     )
+    max_json_tokens: int = Field(
+        256,
+        ge=1,
+        le=4096,
+        description="An answer in JSON is brought to its end after this many tokens.",
+    )
+    abstain_below: float = Field(
+        0.55,
+        ge=0,
+        le=1,
+        description="An answer with a type that the model is less sure of becomes 'not visible'; "
+        "0: none does.",
+    )
+    style: Literal["short", "detailed", "accessibility", "search"] = Field(
+        "short", description="How scenes are described."
+    )
     prompts: str = Field(
         "",
-        description="A folder whose system.md, frames.md, describe.md or sentiment.md replace the "
-        "packaged ones.",
+        description="A folder of prompts, such as system.md or describe.md, that replace the "
+        "packaged ones of their names.",
     )
     min_pixels: int = Field(
         0, ge=0, description="Least pixels of a frame, smaller ones are enlarged; 0: the model's."
@@ -95,7 +114,7 @@ def make(options: Qwen2VLOptions, context: Context) -> Qwen2VLAnalyzer:
     """The analyzer; the model is loaded by its first look.
 
     Raises:
-        MissingExtraError: torch, torchvision or transformers is not installed.
+        MissingExtraError: One of its libraries is not installed.
         ConfigError: The folder of prompts cannot be used.
     """
     for module in REQUIRES:  # found, not imported, which would take seconds
@@ -121,7 +140,8 @@ def toolkit_analyzers() -> Iterable[AnalyzerPlugin]:
         name=NAME,
         options=Qwen2VLOptions,
         factory=make,
-        summary="descriptions, answers and sentiment from Qwen2-VL, on this machine",
+        version="2",
+        summary="descriptions, answers, sentiment and labels from Qwen2-VL, on this machine",
         extra=EXTRA,
         requires=REQUIRES,
         models=models,

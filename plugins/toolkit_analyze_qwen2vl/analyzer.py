@@ -11,38 +11,40 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from toolkit.errors import AnalysisError
 from toolkit.records import Answer, Ask, AskKind, Evidence, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
+from toolkit_analyze_qwen2vl.answers import Answering, Said
 from toolkit_analyze_qwen2vl.checking import check
+from toolkit_analyze_qwen2vl.decoding import check_form
 from toolkit_analyze_qwen2vl.fitting import Fitting, Steps
 from toolkit_analyze_qwen2vl.loading import load
 from toolkit_analyze_qwen2vl.memory import default_batch_tokens
-from toolkit_analyze_qwen2vl.model import Generated, VisionModel
+from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.preparing import MARK, Prepared
 from toolkit_analyze_qwen2vl.prompts import Prompts
 from toolkit_analyze_qwen2vl.weights import Weights
 
-__all__ = ["SENTIMENTS", "Qwen2VLAnalyzer"]
-
-SENTIMENTS = ("positive", "neutral", "negative")
+__all__ = ["Qwen2VLAnalyzer"]
 
 
 class Qwen2VLAnalyzer(Analyzer):
-    """Describes scenes, answers questions and judges sentiment, all from one look at the frames."""
+    """Describes scenes, answers questions, judges sentiment and scores labels, from one look."""
 
-    kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment"})
+    kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment", "labels"})
     batch_size = 32  # out of which scenes of like length share batches
 
     def __init__(self, options: Qwen2VLOptions, base: Path) -> None:
         self._options = options
         self._prompts = Prompts.read(
-            base / Path(options.prompts).expanduser() if options.prompts else None
+            base / Path(options.prompts).expanduser() if options.prompts else None, options.style
         )
         self._weights = Weights.of(options.model, options.revision, base)
         self._identity = ""
         self._model: VisionModel | None = None
+        self._asked: Answering | None = None
         self._revision = ""
         self._lock = threading.Lock()
         self._fitting: Fitting | None = None
@@ -53,11 +55,15 @@ class Qwen2VLAnalyzer(Analyzer):
         return {"model": self._identity, "prompts": self._prompts.shared_hash}
 
     def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
-        return [self._prompts.ask(ask) for ask in wanted]
+        asks = [self._prompts.ask(ask) for ask in wanted]
+        for ask in asks:
+            check_form(ask.type)
+        return asks
 
     def close(self) -> None:
         with self._lock:
             was_loaded, self._model = self._model is not None, None
+            self._asked = None
         if was_loaded:
             import torch
 
@@ -119,59 +125,44 @@ class Qwen2VLAnalyzer(Analyzer):
         started = time.perf_counter()
         cancel.check()
         prefix = model.read(prepared)
-        rows = [(scene, ask) for scene, look in enumerate(looks) for ask in look.asks]
-        feelings = [row for row in rows if row[1].kind == "sentiment"]
-        open_ended = [row for row in rows if row[1].kind != "sentiment"]
-        said: dict[tuple[int, Ask], Generated] = {}
-        if open_ended:
-            texts = model.generate(
-                prefix,
-                [scene for scene, _ in open_ended],
-                [self._prompts.question(ask.kind, ask.name) for _, ask in open_ended],
-                [self._limit(ask) for _, ask in open_ended],
-                cancel,
-            )
-            said.update(zip(open_ended, texts, strict=True))
-        if feelings:
-            scores = model.score(
-                prefix,
-                [scene for scene, _ in feelings],
-                self._prompts.sentiment,
-                SENTIMENTS,
-                cancel,
-            )
-            for row, labels in zip(feelings, scores, strict=True):
-                said[row] = max(labels, key=lambda label: label.confidence)
+        answers = self._answering(model).answer(prefix, [look.asks for look in looks], cancel)
         shared = {
             "model": self._options.model,
             "revision": self._revision,
             "dtype": model.dtype,
             "device": model.device,
-            "seconds": (time.perf_counter() - started) / len(rows),
+            "seconds": (time.perf_counter() - started) / sum(map(len, answers)),
         }
         return [
             [
-                _answer(
-                    look,
-                    ask,
-                    fingerprint,
-                    said[scene, ask],
-                    shared | {"frame_size": prefix.frame_sizes[scene]},
-                )
-                for ask in look.asks
+                _reply(look, ask, fingerprint, said, shared | {"frame_size": size})
+                for ask, said in zip(look.asks, each, strict=True)
             ]
-            for scene, look in enumerate(looks)
+            for look, each, size in zip(looks, answers, prefix.frame_sizes, strict=True)
         ]
 
-    def _limit(self, ask: Ask) -> int:
-        if ask.kind == "description":
-            return self._options.max_description_tokens
-        return self._options.max_answer_tokens
+    def _answering(self, model: VisionModel) -> Answering:
+        if self._asked is None:
+            self._asked = Answering(
+                model, self._prompts, self._options, lambda: self._read_nothing(model)
+            )
+        return self._asked
+
+    def _read_nothing(self, model: VisionModel) -> Prefix:
+        """What the model reads of two grey frames: an empty input."""
+        import numpy as np
+
+        times_s = np.array([0.0, 1.0])
+        grey = np.full((2, 112, 112, 3), 128, np.uint8)
+        chat = self._prompts.conversation(times_s.tolist(), MARK)
+        return model.read(model.prepare([grey], [times_s], [chat]))
 
 
-def _answer(
-    look: Look, ask: Ask, fingerprint: str, said: Generated, shared: dict[str, Any]
-) -> Answer:
+def _reply(
+    look: Look, ask: Ask, fingerprint: str, said: Said | AnalysisError, shared: dict[str, Any]
+) -> Reply:
+    if isinstance(said, AnalysisError):
+        return ask, said
     evidence = Evidence(
         frame_times_s=tuple(look.frames.pts_s.tolist()),
         prompt_hash=digest("prompt", ask.prompt),
@@ -186,7 +177,8 @@ def _answer(
         NAME,
         ask,
         text=said.text,
-        value=said.text if ask.kind == "sentiment" else None,
-        confidence=min(1.0, said.confidence),
+        value=said.value,
+        confidence=said.confidence,
+        abstained=said.abstained,
         evidence=evidence,
     )

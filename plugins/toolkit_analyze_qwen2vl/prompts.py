@@ -2,47 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import ConfigError, choices
-from toolkit.records import Ask, AskKind, digest
+from toolkit.records import Ask, digest
 
-__all__ = ["NAMES", "PACKAGED", "Prompts"]
+__all__ = ["PACKAGED", "STYLES", "Prompts"]
 
 PACKAGED = Path(__file__).parent / "prompts"
-NAMES = ("system", "frames", "describe", "sentiment")
+STYLES = {
+    "short": "describe",
+    "detailed": "describe_detailed",
+    "accessibility": "describe_accessibility",
+    "search": "describe_search",
+}
+"""A description's style -> the file that asks for it."""
+HOLES = {
+    "system": (),
+    "frames": (),
+    **dict.fromkeys(STYLES.values(), ()),
+    "sentiment": (),
+    "yes_no": ("question",),
+    "number": ("question",),
+    "one_of": ("question", "choices"),
+    "many_of": ("question", "choice"),
+    "label": ("label",),
+    "json": ("question",),
+}
+"""The files, each with what must be left to fill in."""
+_HOLE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """The texts, without the line end at their end.
+    """The texts by name, without the line end at their end.
 
-    Attributes:
-        system: What the model is told to be.
-        frames: Follows the frames; ``{times}`` stands for their times in seconds.
-        describe: Asks for a description.
-        sentiment: Asks for one of the three sentiments.
+    ``system`` is what the model is told to be; ``frames`` follows the frames, ``{times}`` being
+    their times in seconds; ``describe…`` and ``sentiment`` are questions; the others are the words
+    around a question of their type.
     """
 
-    system: str
-    frames: str
-    describe: str
-    sentiment: str
+    texts: Mapping[str, str]
+    style: str = "short"
 
     @classmethod
-    def read(cls, folder: Path | None) -> Prompts:
+    def read(cls, folder: Path | None, style: str = "short") -> Prompts:
         """The packaged texts, each replaced by the file of its name in ``folder``.
 
         Raises:
-            ConfigError: There is no such folder, a file in it has an unknown name, or one cannot
-                be read.
+            ConfigError: There is no such folder, a file in it has an unknown name, lacks a hole
+                that has to be filled, or cannot be read.
         """
         if folder is not None:
             _check(folder)
         texts = {}
-        for name in NAMES:
+        for name, holes in HOLES.items():
             file = PACKAGED / f"{name}.md"
             if folder is not None and (folder / file.name).exists():
                 file = folder / file.name
@@ -50,27 +68,50 @@ class Prompts:
                 texts[name] = file.read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(f"The prompt {file} cannot be read: {error}.") from error
-        return cls(**texts)
-
-    def question(self, kind: AskKind, name: str) -> str:
-        """The question that an ask of this kind and name puts to the model."""
-        if kind == "question":
-            return name.strip()
-        return {"description": self.describe, "sentiment": self.sentiment}[kind]
+            for hole in holes:
+                if f"{{{hole}}}" not in texts[name]:
+                    raise ConfigError(f"The prompt {file} must have {{{hole}}} somewhere.")
+        return cls(texts, style)
 
     def ask(self, wanted: Ask) -> Ask:
         """The ask, its prompt being all text that the answer depends on."""
-        parts = (self.system, self.frames, self.question(wanted.kind, wanted.name))
+        parts = (self.texts["system"], self.texts["frames"], self._question(wanted))
         return wanted.model_copy(update={"prompt": "\n".join(parts)})
+
+    def questions(self, ask: Ask) -> list[str]:
+        """What an ask puts to the model: one question, or one for each choice or label."""
+        if ask.kind == "labels":
+            return [_filled(self.texts["label"], label=label) for label in ask.type.choices]
+        if ask.kind == "question" and ask.type.kind == "many_of":
+            text, words = self.texts["many_of"], ask.name.strip()
+            return [_filled(text, question=words, choice=choice) for choice in ask.type.choices]
+        return [self._question(ask)]
+
+    def _question(self, ask: Ask) -> str:
+        """The question in its words, with a hole left for each choice or label."""
+        if ask.kind == "description":
+            return self.texts[STYLES[self.style]]
+        if ask.kind == "labels":
+            return self.texts["label"]
+        if ask.kind == "sentiment":
+            return self.texts["sentiment"]
+        words = self.texts.get(ask.type.kind, "{question}")
+        schema = json.dumps(ask.type.json_schema) if "{schema}" in words else ""
+        return _filled(
+            words,
+            question=ask.name.strip(),
+            choices=", ".join(ask.type.choices),
+            schema=schema,
+        )
 
     def conversation(
         self, times_s: Sequence[float], question: str
     ) -> list[dict[str, str | list[dict[str, str]]]]:
         """The chat about one scene, its video left as a placeholder."""
         times = ", ".join(f"{time:.1f}" for time in times_s)
-        line = self.frames.replace("{times}", times)
+        line = self.texts["frames"].replace("{times}", times)
         return [
-            {"role": "system", "content": self.system},
+            {"role": "system", "content": self.texts["system"]},
             {
                 "role": "user",
                 "content": [{"type": "video"}, {"type": "text", "text": f"{line}\n{question}"}],
@@ -80,18 +121,23 @@ class Prompts:
     @property
     def shared_hash(self) -> str:
         """Names the texts that every ask has in common; an ask's own are in its prompt."""
-        return digest("prompts", self.system, self.frames)
+        return digest("prompts", self.texts["system"], self.texts["frames"])
+
+
+def _filled(text: str, **words: str) -> str:
+    """The text, its holes filled in one go: what fills one may itself have braces."""
+    return _HOLE.sub(lambda hole: words.get(hole[1], hole[0]), text)
 
 
 def _check(folder: Path) -> None:
     if not folder.is_dir():
         raise ConfigError(
             f"The folder of prompts {folder} does not exist.",
-            hint=f"Make it with any of {', '.join(f'{name}.md' for name in NAMES)} in it.",
+            hint=f"Make it with any of {', '.join(f'{name}.md' for name in HOLES)} in it.",
         )
     for file in sorted(folder.glob("*.md")):
-        if file.stem not in NAMES:
+        if file.stem not in HOLES:
             raise ConfigError(
                 f"The folder of prompts has a file {file.name}, which is no prompt's name.",
-                hint=choices(file.stem, NAMES),
+                hint=choices(file.stem, HOLES),
             )

@@ -92,7 +92,6 @@ def plain(folder: Path, frames: Frames, question: str) -> tuple[str, dict[str, f
 
 def assert_same_as_plain(folder: Path, analyzer: Analyzer) -> None:
     asked = analyzer.asks([Ask(kind="description"), COLOUR, Ask(kind="sentiment")])
-    import torch
 
     looks = [
         Look(sample_frames(1, count=6), asked[1:]),
@@ -102,9 +101,9 @@ def assert_same_as_plain(folder: Path, analyzer: Analyzer) -> None:
         for ask, answer in zip(look.asks, given, strict=True):
             text, scores = plain(folder, look.frames, ask.prompt.split("\n")[-1])
             if ask.kind == "sentiment":
-                shares = torch.tensor(list(scores.values())).softmax(0)
                 assert answer.text == max(scores, key=lambda label: scores[label])
-                assert answer.confidence == pytest.approx(float(shares.max()), abs=1e-4)
+            elif answer.evidence.finish_reason == "loop":
+                assert text.startswith(answer.text)
             else:
                 assert answer.text == text
 

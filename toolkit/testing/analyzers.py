@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from toolkit.errors import AnalysisError, CancelledError, ToolkitError
 from toolkit.hooks.specs import AnalyzerPlugin, Context
@@ -236,8 +237,13 @@ def _said(replies: Sequence[Reply]) -> dict[str, tuple[object, ...]]:
     return {
         answer.ask: (
             answer.text,
-            answer.value,
+            _rounded(answer.value) if answer.kind == "labels" else answer.value,
             answer.confidence and pytest.approx(answer.confidence, abs=1e-3),
         )
         for answer in _answers(replies)
     }
+
+
+def _rounded(value: JsonValue) -> object:
+    assert isinstance(value, dict)
+    return {label: pytest.approx(score, abs=1e-3) for label, score in value.items()}

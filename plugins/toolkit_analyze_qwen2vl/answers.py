@@ -1,0 +1,226 @@
+"""From asks to answers: what is written and what is compared, and how sure the model was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from toolkit.errors import AnalysisError
+from toolkit.records import Ask
+from toolkit.stages.component import Cancel
+from toolkit_analyze_qwen2vl import Qwen2VLOptions
+from toolkit_analyze_qwen2vl.generating import Generated, Request, generate
+from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
+from toolkit_analyze_qwen2vl.prompts import Prompts
+from toolkit_analyze_qwen2vl.scoring import Candidate, calibrated, log_probabilities, shares
+
+__all__ = ["NOT_VISIBLE", "SENTIMENTS", "Answering", "Said"]
+
+SENTIMENTS = ("positive", "neutral", "negative")
+YES_NO = ("Yes", "No")
+NOT_VISIBLE = "not visible"
+SCORED = {"yes_no", "one_of", "many_of"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer without its evidence; the fields are those of the record."""
+
+    text: str
+    value: JsonValue
+    confidence: float | None
+    tokens_in: int
+    tokens_out: int
+    finish_reason: str
+    abstained: bool = False
+
+
+@dataclass(frozen=True)
+class _Ballot:
+    """A question with the answers that are compared."""
+
+    question: str
+    answers: tuple[str, ...]
+
+
+class Answering:
+    """Answers what is asked about scenes that were read.
+
+    Args:
+        model: The model.
+        prompts: The words around the questions.
+        options: How long answers may be, and how sure.
+        empty: Reads an empty input: what answers are likely there is taken for the model's leaning.
+    """
+
+    def __init__(
+        self,
+        model: VisionModel,
+        prompts: Prompts,
+        options: Qwen2VLOptions,
+        empty: Callable[[], Prefix],
+    ) -> None:
+        self._model = model
+        self._prompts = prompts
+        self._options = options
+        self._read_empty = empty
+        self._empty: Prefix | None = None
+        self._leanings: dict[_Ballot, list[float]] = {}
+
+    def answer(
+        self, prefix: Prefix, asks: Sequence[Sequence[Ask]], cancel: Cancel
+    ) -> list[list[Said | AnalysisError]]:
+        """Answer all asks.
+
+        Args:
+            prefix: What the model read of the scenes.
+            asks: For each scene, what is asked.
+            cancel: Looked at between the steps.
+
+        Returns:
+            For each scene the answers in the order of its asks; an error in place of one that
+            could not be brought into its type.
+
+        Raises:
+            CancelledError: ``cancel`` was set.
+        """
+        said: dict[tuple[int, Ask], Said | AnalysisError] = {}
+        rows = [(scene, ask) for scene, each in enumerate(asks) for ask in each]
+        written = [row for row in rows if not _is_scored(row[1])]
+        if written:
+            requests = [self._request(scene, ask) for scene, ask in written]
+            found = generate(self._model, prefix, requests, cancel)
+            for row, answer in zip(written, found, strict=True):
+                said[row] = self._typed(row[1], answer)
+        alike: dict[tuple[Ask, ...], list[int]] = {}
+        for scene, each in enumerate(asks):
+            if scored := tuple(ask for ask in each if _is_scored(ask)):
+                alike.setdefault(scored, []).append(scene)
+        for scored, scenes in alike.items():
+            for scene, answers in zip(
+                scenes, self._compare(prefix, scenes, scored, cancel), strict=True
+            ):
+                said.update({(scene, ask): answers[ask] for ask in scored})
+        return [[said[scene, ask] for ask in each] for scene, each in enumerate(asks)]
+
+    def _request(self, scene: int, ask: Ask) -> Request:
+        limit = self._options.max_answer_tokens
+        if ask.kind == "description":
+            limit = self._options.max_description_tokens
+        elif ask.type.kind == "json":
+            limit = self._options.max_json_tokens
+        [question] = self._prompts.questions(ask)
+        return Request(scene, question, ask.type, limit)
+
+    def _typed(self, ask: Ask, answer: Generated | AnalysisError) -> Said | AnalysisError:
+        if isinstance(answer, AnalysisError):
+            return answer
+        value: JsonValue = None
+        if not ask.type.is_plain:
+            try:
+                value = ask.type.parse(answer.text)
+            except ValueError as error:
+                return AnalysisError(f"The answer does not fit its type: {error}.")
+        spent = (answer.tokens_in, answer.tokens_out, answer.finish_reason)
+        return self._sure(ask, Said(answer.text, value, min(1.0, answer.confidence), *spent))
+
+    def _sure(self, ask: Ask, said: Said) -> Said:
+        """The answer, or that it is not visible, where a typed one is too unsure."""
+        unsure = said.confidence is not None and said.confidence < self._options.abstain_below
+        if ask.kind != "question" or ask.type.is_plain or not unsure:
+            return said
+        spent = (said.tokens_in, said.tokens_out, said.finish_reason)
+        return Said(NOT_VISIBLE, None, said.confidence, *spent, abstained=True)
+
+    def _compare(
+        self, prefix: Prefix, scenes: Sequence[int], asks: Sequence[Ask], cancel: Cancel
+    ) -> list[dict[Ask, Said]]:
+        """Answer for each scene all asks whose answers are compared, in one pass."""
+        ballots = {ask: self._ballots(ask) for ask in asks}
+        every = [ballot for each in ballots.values() for ballot in each]
+        unknown = [ballot for ballot in dict.fromkeys(every) if ballot not in self._leanings]
+        if unknown:
+            self._empty = self._empty or self._read_empty()
+            [leanings] = self._shares(self._empty, [0], unknown, cancel)
+            self._leanings.update(zip(unknown, leanings, strict=True))
+        answers: list[dict[Ask, Said]] = []
+        for scene, found in zip(scenes, self._shares(prefix, scenes, every, cancel), strict=True):
+            rest = iter(zip(every, found, strict=True))
+            answers.append({})
+            for ask, each in ballots.items():
+                counted = [calibrated(next(rest)[1], self._leanings[ballot]) for ballot in each]
+                asked = sum(len(self._ids(ballot.question, prefix)) for ballot in each)
+                said = _decided(ask, counted, prefix.tokens[scene] + asked)
+                answers[-1][ask] = self._sure(ask, said)
+        return answers
+
+    def _ballots(self, ask: Ask) -> list[_Ballot]:
+        words: tuple[str, ...] = YES_NO
+        if ask.kind == "sentiment":
+            words = SENTIMENTS
+        elif ask.type.kind == "one_of":
+            words = ask.type.choices
+        return [_Ballot(question, words) for question in self._prompts.questions(ask)]
+
+    def _shares(
+        self, prefix: Prefix, scenes: Sequence[int], ballots: Sequence[_Ballot], cancel: Cancel
+    ) -> list[list[list[float]]]:
+        """For each scene and ballot, what share each answer has."""
+        candidates: list[Candidate] = []
+        for ballot in ballots:
+            question = tuple(self._ids(ballot.question, prefix))
+            candidates += [Candidate(question, answer) for answer in self._endings(ballot.answers)]
+        totals = log_probabilities(self._model, prefix, scenes, candidates, cancel)
+        counted: list[list[list[float]]] = []
+        for row in totals:
+            counted.append([])
+            start = 0
+            for ballot in ballots:
+                end = start + len(ballot.answers)
+                lengths = [len(candidate.answer) for candidate in candidates[start:end]]
+                counted[-1].append(shares(row[start:end], lengths))
+                start = end
+        return counted
+
+    def _ids(self, question: str, prefix: Prefix) -> list[int]:
+        return self._model.ids(question + prefix.tail)
+
+    def _endings(self, answers: Iterable[str]) -> list[tuple[int, ...]]:
+        """The answers' tokens, with an end where one is the beginning of another."""
+        found = [tuple(self._model.ids(answer)) for answer in answers]
+        nested = any(one != other and other[: len(one)] == one for one in found for other in found)
+        end = (self._model.end,) if nested else ()
+        return [ids + end for ids in found]
+
+
+def _is_scored(ask: Ask) -> bool:
+    return ask.kind in {"sentiment", "labels"} or ask.type.kind in SCORED
+
+
+def _decided(ask: Ask, counted: Sequence[Sequence[float]], tokens_in: int) -> Said:
+    """The answer that the shares come to."""
+    spent = (tokens_in, 0, "scored")
+    if ask.kind == "labels":
+        scores = {label: p for label, (p, _) in zip(ask.type.choices, counted, strict=True)}
+        likely = sorted((p, label) for label, p in scores.items() if p >= 0.5)
+        text = ", ".join(label for _, label in reversed(likely)) or "none"
+        return Said(text, {**scores}, None, *spent)
+    if ask.type.kind == "many_of":
+        apply = [word for word, (p, q) in zip(ask.type.choices, counted, strict=True) if p >= q]
+        return Said(", ".join(apply) or "none", [*apply], _mean(map(max, counted)), *spent)
+    [found] = counted
+    best = max(range(len(found)), key=found.__getitem__)
+    if ask.kind == "sentiment":
+        return Said(SENTIMENTS[best], SENTIMENTS[best], found[best], *spent)
+    if ask.type.kind == "yes_no":
+        return Said(YES_NO[best], not best, found[best], *spent)
+    return Said(ask.type.choices[best], ask.type.choices[best], found[best], *spent)
+
+
+def _mean(probabilities: Iterable[float]) -> float:
+    """The geometric mean."""
+    logs = [math.log(p) for p in probabilities]
+    return math.exp(sum(logs) / len(logs))
