@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from toolkit.hooks.specs import Context
@@ -16,7 +17,9 @@ from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
 from toolkit.testing.analyzers import sample_frames
 from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
+from toolkit_analyze_qwen2vl.answers import SENTIMENTS
 from toolkit_analyze_qwen2vl.prompts import PACKAGED
+from toolkit_analyze_qwen2vl.scoring import calibrated, shares
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
 COLOUR = Ask(kind="question", name="What colour is the shape?")
@@ -42,8 +45,11 @@ def load(folder: Path) -> tuple[Any, Any]:
     return AutoProcessor.from_pretrained(folder), model.eval()
 
 
-def plain(folder: Path, frames: Frames, question: str) -> tuple[str, dict[str, float]]:
-    """The answer by transformers alone, on the whole prompt, and the labels' log-probabilities."""
+def plain(
+    folder: Path, frames: Frames, question: str
+) -> tuple[str, dict[str, float], dict[str, int]]:
+    """The answer by transformers alone, on the whole prompt; the sentiments' log-probabilities,
+    and how many tokens each has."""
     import torch
 
     processor, model = load(folder)
@@ -59,25 +65,25 @@ def plain(folder: Path, frames: Frames, question: str) -> tuple[str, dict[str, f
             "content": [{"type": "video", "video": frames.rgb}, {"type": "text", "text": words}],
         },
     ]
-    span_s = frames.pts_s[-1] - frames.pts_s[0]
+    rate = (len(frames) - 1) / float(frames.pts_s[-1] - frames.pts_s[0])
+    metadata = {
+        "total_num_frames": len(frames),
+        "fps": rate,
+        "frames_indices": [float(at) * rate for at in frames.pts_s],
+    }
     inputs = processor.apply_chat_template(
         [chat],
         tokenize=True,
         return_dict=True,
         return_tensors="pt",
         add_generation_prompt=True,
-        processor_kwargs={
-            "do_sample_frames": False,
-            "video_metadata": [
-                {"total_num_frames": len(frames), "fps": (len(frames) - 1) / span_s}
-            ],
-        },
+        processor_kwargs={"do_sample_frames": False, "video_metadata": [metadata]},
     )
     prompt = inputs["input_ids"].shape[1]
     out = model.generate(**inputs, max_new_tokens=24, do_sample=False)
     said = processor.batch_decode(out[:, prompt:], skip_special_tokens=True)[0].strip()
-    scores = {}
-    for label in ("positive", "neutral", "negative"):
+    scores, lengths = {}, {}
+    for label in SENTIMENTS:
         ids = processor.tokenizer(label, add_special_tokens=False, return_tensors="pt").input_ids
         longer = dict(inputs)
         for name, filler in (("input_ids", ids), ("attention_mask", torch.ones_like(ids))):
@@ -87,22 +93,37 @@ def plain(folder: Path, frames: Frames, question: str) -> tuple[str, dict[str, f
         with torch.inference_mode():
             log_p = model(**longer).logits[0, prompt - 1 : -1].log_softmax(-1)
         scores[label] = float(log_p.gather(-1, ids[0][:, None]).sum())
-    return said, scores
+        lengths[label] = ids.shape[1]
+    return said, scores, lengths
+
+
+def feels(folder: Path, frames: Frames, question: str) -> dict[str, float]:
+    """What part each sentiment has, by transformers alone, measured against two grey frames."""
+    grey = np.full((2, 112, 112, 3), 128, np.uint8)
+    empty = Frames(frames.scene, frames.sampler, np.array([0.0, 1.0]), grey)
+    found, leaning = (
+        shares(list(scores.values()), [lengths[label] for label in scores])
+        for scores, lengths in (plain(folder, each, question)[1:] for each in (frames, empty))
+    )
+    return dict(zip(SENTIMENTS, calibrated(found, leaning), strict=True))
 
 
 def assert_same_as_plain(folder: Path, analyzer: Analyzer) -> None:
     asked = analyzer.asks([Ask(kind="description"), COLOUR, Ask(kind="sentiment")])
-
     looks = [
         Look(sample_frames(1, count=6), asked[1:]),
         Look(sample_frames(2, count=3, height=200, width=120), asked),
     ]
     for look, given in zip(looks, answers(analyzer, *looks), strict=True):
         for ask, answer in zip(look.asks, given, strict=True):
-            text, scores = plain(folder, look.frames, ask.prompt.split("\n")[-1])
+            question = ask.prompt.split("\n")[-1]
             if ask.kind == "sentiment":
-                assert answer.text == max(scores, key=lambda label: scores[label])
-            elif answer.evidence.finish_reason == "loop":
+                parts = feels(folder, look.frames, question)
+                assert answer.text == max(parts, key=parts.__getitem__)
+                assert answer.confidence == pytest.approx(max(parts.values()), abs=1e-4)
+                continue
+            text = plain(folder, look.frames, question)[0]
+            if answer.evidence.finish_reason == "loop":
                 assert text.startswith(answer.text)
             else:
                 assert answer.text == text
@@ -113,23 +134,31 @@ def test_one_look_says_what_transformers_says_to_each_whole_prompt(tmp_path: Pat
         assert_same_as_plain(TINY, analyzer)
 
 
-def test_qwen2_5_vl_runs_too(tmp_path: Path) -> None:
+def successor(folder: Path, version: str) -> Path:
+    """A small untrained model of a later version, with the tiny one's tokenizer."""
     import torch
-    from transformers import AutoConfig, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+    import transformers
 
-    known = AutoConfig.from_pretrained(TINY)
-    text = known.text_config.to_dict() | {"model_type": "qwen2_5_vl_text"}
-    config = Qwen2_5_VLConfig(
+    known = transformers.AutoConfig.from_pretrained(TINY)
+    text = known.text_config.to_dict() | {"model_type": f"qwen{version}_vl_text"}
+    vision: dict[str, Any] = {
+        "depth": 2,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_heads": 4,
+    }
+    vision["out_hidden_size"] = text["hidden_size"]
+    if version == "2_5":
+        vision |= {"fullatt_block_indexes": [1], "window_size": 56}
+    else:
+        del text["max_window_layers"], text["sliding_window"], text["use_sliding_window"]
+        del text["layer_types"]
+        text |= {"head_dim": 32}
+        text["rope_parameters"] |= {"mrope_section": [6, 5, 5], "mrope_interleaved": True}
+        vision |= {"deepstack_visual_indexes": [0], "num_position_embeddings": 64}
+    config = getattr(transformers, f"Qwen{version}VLConfig".replace("5V", "5_V"))(
         text_config=text,
-        vision_config={
-            "depth": 2,
-            "hidden_size": 64,
-            "intermediate_size": 96,
-            "num_heads": 4,
-            "out_hidden_size": text["hidden_size"],
-            "fullatt_block_indexes": [1],
-            "window_size": 56,
-        },
+        vision_config=vision,
         **{
             name: getattr(known, name)
             for name in known.to_dict()
@@ -137,14 +166,41 @@ def test_qwen2_5_vl_runs_too(tmp_path: Path) -> None:
         },
     )
     torch.manual_seed(3)
-    folder = tmp_path / "qwen2_5"
     shutil.copytree(TINY, folder)
-    Qwen2_5_VLForConditionalGeneration(config).save_pretrained(folder)
+    model = transformers.AutoModelForImageTextToText.from_config(config)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:  # the usual deviation would say one word again and again
+            torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    model.save_pretrained(folder)
     processor = json.loads((folder / "processor_config.json").read_text())
-    processor["processor_class"] = "Qwen2_5_VLProcessor"
+    processor["processor_class"] = f"Qwen{version}VLProcessor".replace("5V", "5_V")
+    if version == "3":
+        for part in (processor["image_processor"], processor["video_processor"]):
+            part |= {"patch_size": 16, "size": {"shortest_edge": 4096, "longest_edge": 262144}}
+        processor["video_processor"] |= {
+            "video_processor_type": "Qwen3VLVideoProcessor",
+            "max_video_tokens": 12,
+        }
     (folder / "processor_config.json").write_text(json.dumps(processor))
-    with build(tmp_path, model="qwen2_5", max_description_tokens=24, max_answer_tokens=24) as one:
+    return folder
+
+
+@pytest.mark.parametrize("version", ["2_5", "3"])
+def test_successors_run_too(tmp_path: Path, version: str) -> None:
+    folder = successor(tmp_path / "model", version)
+    with build(tmp_path, model="model", max_description_tokens=24, max_answer_tokens=24) as one:
         assert_same_as_plain(folder, one)
+
+
+@pytest.mark.parametrize("version", ["2_5", "3"])
+def test_successors_follow_the_bounds_of_pixels(tmp_path: Path, version: str) -> None:
+    successor(tmp_path / "model", version)
+    with build(tmp_path, model="model", max_pixels=64 * 64, max_description_tokens=4) as one:
+        for count in (1, 2, 5, 8):
+            look = Look(sample_frames(1, count=count), one.asks([Ask(kind="description")]))
+            [[answer]] = answers(one, look)
+            width, height = answer.evidence.frame_size or (0, 0)
+            assert 0 < width * height <= 64 * 64
 
 
 def test_reads_the_layout_that_the_hub_has(tmp_path: Path) -> None:
