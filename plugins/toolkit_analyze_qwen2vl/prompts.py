@@ -95,14 +95,11 @@ class Prompts:
             return self.texts["label"]
         if ask.kind == "sentiment":
             return self.texts["sentiment"]
-        words = self.texts.get(ask.type.kind, "{question}")
-        schema = json.dumps(ask.type.json_schema) if "{schema}" in words else ""
-        return _filled(
-            words,
-            question=ask.name.strip(),
-            choices=", ".join(ask.type.choices),
-            schema=schema,
-        )
+        form = ask.type
+        words = {"question": ask.name.strip(), "choices": ", ".join(form.choices)}
+        if form.kind == "json":
+            words["schema"] = json.dumps(form.json_schema)
+        return _filled(self.texts.get(form.kind, "{question}"), **words)
 
     def conversation(
         self, times_s: Sequence[float], question: str
