@@ -15,12 +15,12 @@ from toolkit.errors import AnalysisError, CancelledError, ToolkitError
 from toolkit.records import Answer, Ask, AskKind, Evidence, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
+from toolkit.stages.prompts import Prompts
 from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
 from toolkit_analyze_qwen2vl.answers import Answering, Said
 from toolkit_analyze_qwen2vl.decoding import check_form
 from toolkit_analyze_qwen2vl.loading import load
 from toolkit_analyze_qwen2vl.model import MARK, Prefix, VisionModel, is_out_of_memory
-from toolkit_analyze_qwen2vl.prompts import Prompts
 from toolkit_analyze_qwen2vl.weights import Weights, check
 
 __all__ = ["Qwen2VLAnalyzer"]
