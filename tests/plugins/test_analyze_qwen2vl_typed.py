@@ -7,22 +7,25 @@ import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any, Self
 
 import pytest
 from pydantic import BaseModel, JsonValue
 
+import toolkit as tk
 from toolkit.errors import AnalysisError, ConfigError
 from toolkit.hooks.specs import Context
 from toolkit.records import Answer, AnswerType, Ask, Question
 from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
+from toolkit.stages.prompts import Prompts
 from toolkit.testing.analyzers import sample_frames
+from toolkit.testing.clips import random_truth, render, write_clip
 from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
 from toolkit_analyze_qwen2vl.generating import Generated, Request, generate
 from toolkit_analyze_qwen2vl.loading import load
 from toolkit_analyze_qwen2vl.model import MARK, Prefix, VisionModel
-from toolkit_analyze_qwen2vl.prompts import Prompts
 from toolkit_analyze_qwen2vl.repetition import Repetition
 from toolkit_analyze_qwen2vl.scoring import Candidate, calibrated, log_probabilities, shares
 
@@ -426,3 +429,28 @@ def test_what_fills_a_hole_is_left_as_it_is() -> None:
         'Is {choice} here? Does "{label}" apply? Answer Yes or No.',
         'Is {choice} here? Does "b" apply? Answer Yes or No.',
     ]
+
+
+@pytest.mark.slow
+def test_typed_questions_from_a_config_to_the_frame(tmp_path: Path) -> None:
+    truth = random_truth(Random(5))
+    film = tmp_path / "film.mp4"
+    write_clip(render(truth, Random(5), 48, 240, 320), film, fps=24)
+    (tmp_path / "config.ini").write_text(
+        f"[analysis]\nplugin = qwen2vl\nmodel = {TINY}\ndevice = cpu\nabstain_below = 0\n"
+        "questions =\n  How many shapes are there? [number]\n  Is it night? [yes/no]\n"
+        "labels = red, night\n"
+    )
+    run = tk.analyze(
+        film,
+        ask=["Which are there? [many of: red, blue]", tk.Question("What?", type={"type": "object"})],
+        config=tmp_path / "config.ini",
+        progress=False,
+    )
+    [scene] = run.scenes.to_dicts()
+    assert isinstance(scene["How many shapes are there?"], int)
+    assert isinstance(scene["Is it night?"], bool)
+    assert isinstance(scene["Which are there?"], list)
+    assert isinstance(json.loads(scene["What?"]), dict)
+    assert list(scene["labels"]) == ["red", "night"]
+    assert len(run.failures) == 0
