@@ -103,10 +103,12 @@ def analyzer(folder: Path, limits: tuple[int, int], **options: Any) -> Any:
 
 
 def ours(folder: Path, frames: Sequence[Any], labels: int, limits: tuple[int, int]) -> Done:
-    """One look at each scene."""
+    """One look at each scene. Loops are not cut, so that both write as many tokens."""
     from toolkit.stages.analysis import Look
     from toolkit.stages.component import Cancel
+    from toolkit_analyze_qwen2vl import repetition
 
+    repetition.LONGEST = 0
     done = Done()
     with analyzer(folder, limits) as one:
         asks = one.asks(wanted(labels))
@@ -183,7 +185,7 @@ class _Peer:
         import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
-        from toolkit_analyze_qwen2vl.prompts import Prompts
+        from toolkit.stages.prompts import Prompts
 
         self.processor = AutoProcessor.from_pretrained(folder)
         self.model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)

@@ -111,7 +111,9 @@ def _write_words(folder: Path, vocabulary: int) -> None:
         shutil.copy(TINY / name, folder)
     tokenizer: dict[str, Any] = json.loads((TINY / "tokenizer.json").read_text(encoding="utf-8"))
     words = tokenizer["model"]["vocab"]
-    taken = {*words.values(), *(added["id"] for added in tokenizer["added_tokens"])}
+    # Those that are not among the words would be numbered behind them.
+    words |= {added["content"]: added["id"] for added in tokenizer["added_tokens"]}
+    taken = {*words.values()}
     for number in range(vocabulary):
         if number not in taken:
             words[f"\u0120w{number}"] = number  # the letter that stands for a space

@@ -17,7 +17,7 @@ from toolkit.testing.clips import ATTRIBUTES, ClipTruth, random_truth
 Turn: TypeAlias = tuple[str, str]
 """A question and its answer."""
 
-PROMPTS = Path(__file__).parents[1] / "plugins" / "toolkit_analyze_qwen2vl" / "prompts"
+PROMPTS = Path(__file__).parents[1] / "toolkit" / "prompts"
 
 
 def prompt(name: str) -> str:

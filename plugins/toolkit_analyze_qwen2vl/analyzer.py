@@ -15,6 +15,7 @@ from toolkit.errors import AnalysisError
 from toolkit.records import Answer, Ask, AskKind, Evidence, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
+from toolkit.stages.prompts import Prompts
 from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
 from toolkit_analyze_qwen2vl.answers import Answering, Said
 from toolkit_analyze_qwen2vl.checking import check
@@ -24,7 +25,6 @@ from toolkit_analyze_qwen2vl.loading import load
 from toolkit_analyze_qwen2vl.memory import default_batch_tokens
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.preparing import MARK, Prepared
-from toolkit_analyze_qwen2vl.prompts import Prompts
 from toolkit_analyze_qwen2vl.weights import Weights
 
 __all__ = ["Qwen2VLAnalyzer"]

@@ -11,10 +11,10 @@ from pydantic import JsonValue
 from toolkit.errors import AnalysisError
 from toolkit.records import Ask
 from toolkit.stages.component import Cancel
+from toolkit.stages.prompts import Prompts
 from toolkit_analyze_qwen2vl import Qwen2VLOptions
 from toolkit_analyze_qwen2vl.generating import Generated, Request, generate
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
-from toolkit_analyze_qwen2vl.prompts import Prompts
 from toolkit_analyze_qwen2vl.scoring import Candidate, calibrated, log_probabilities, shares
 
 __all__ = ["NOT_VISIBLE", "SENTIMENTS", "Answering", "Said"]

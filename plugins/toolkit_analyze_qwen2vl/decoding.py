@@ -24,8 +24,9 @@ LARGEST = 1e12
 """A bound for numbers in JSON that have none: without, 1e9999 would be in the grammar."""
 _TEXT = r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,%d}"
 _DATA = ("enum", "const", "default", "examples")  # keys of a schema that hold values, not schemas
+_OPEN = {"additionalProperties", "patternProperties", "anyOf", "oneOf", "$ref"}
 _CLOSING = 512  # tokens; what a schema still requires is rarely a tenth of it
-_OUTSIDE = '}]"0ntf-,:{[ '
+_OUTSIDE = '}]"10ntf-,:{[ '
 _INSIDE = '"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@/: '
 
 
@@ -153,9 +154,11 @@ def _grammar(form: AnswerType) -> str:
     if form.kind != "json":
         text = _TEXT % ((form.max_chars or 1) - 1)
         return str(LLMatcher.grammar_from_regex(NUMBER if form.kind == "number" else text))
+    schema = form.json_schema
+    is_one = '"allOf"' not in json.dumps(schema)  # each part of such would refuse the others'
     return str(
         LLMatcher.grammar_from_json_schema(
-            json.dumps(_bounded(form.json_schema)),
+            json.dumps(_narrowed(schema, close=is_one)),
             defaults={
                 "whitespace_flexible": False,
                 "item_separator": ", ",
@@ -165,18 +168,28 @@ def _grammar(form: AnswerType) -> str:
     )
 
 
-def _bounded(schema: JsonValue) -> JsonValue:
-    """The schema, its numbers kept to what a float can hold."""
+def _narrowed(schema: JsonValue, *, close: bool) -> JsonValue:
+    """The schema without what nobody asks for: numbers beyond bounds, properties without a name.
+
+    What fits it fits the schema as well. ``close`` leaves out the properties.
+    """
     if isinstance(schema, list):
-        return [_bounded(item) for item in schema]
+        return [_narrowed(item, close=close) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    bounded = {k: v if k in _DATA else _bounded(v) for k, v in schema.items()}
+    narrowed = {k: v if k in _DATA else _narrowed(v, close=close) for k, v in schema.items()}
     kinds = schema.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if "number" in kinds or "integer" in kinds:
         if not {"minimum", "exclusiveMinimum"} & set(schema):
-            bounded["minimum"] = -LARGEST
+            narrowed["minimum"] = -LARGEST
         if not {"maximum", "exclusiveMaximum"} & set(schema):
-            bounded["maximum"] = LARGEST
-    return bounded
+            narrowed["maximum"] = LARGEST
+    if (
+        close
+        and schema.get("type") == "object"
+        and "properties" in schema
+        and not _OPEN & set(schema)
+    ):
+        narrowed["additionalProperties"] = False
+    return narrowed

@@ -32,9 +32,9 @@ def load(
     *,
     device: str,
     dtype: str,
-    attention: str,
     min_pixels: int,
     max_pixels: int,
+    attention: str = "auto",
 ) -> VisionModel:
     """Load a checked folder; ``model`` is its name in errors.
 

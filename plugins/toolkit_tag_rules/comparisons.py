@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from pydantic import JsonValue
+
 from toolkit.errors import choices
 from toolkit.records import Scene, SentimentLabel, Video
 from toolkit_tag_rules.subject import Subject
@@ -53,8 +55,8 @@ FIELDS: dict[str, dict[str, type]] = {
     "scene": {**_comparable(Scene), "duration_s": float},
     "sentiment": {"": str, "confidence": float},
 }
-OPEN = ("signals", "labels")
-"""Groups whose names are up to the analyzers, so that any name is right."""
+OPEN = {"signals": "brightness", "labels": "car", "answers": "How many people?"}
+"""Groups whose names are up to analyzers and users, so that any is right, with an example."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Comparison:
         """
         found = subject.value(self.group, self.name)
         wanted = self.value
+        if isinstance(found, list):
+            return self._hold_of_many(found)
         if isinstance(found, int) and not isinstance(found, bool):
             found = float(found)
         if found is None or type(found) is not type(wanted):
@@ -118,12 +122,21 @@ class Comparison:
         seen = "" if self.sign == "==" else f" {_show(found)}"
         return f"{self.field}{seen} {self.sign} {_show(wanted)}"
 
+    def _hold_of_many(self, found: list[JsonValue]) -> str | None:
+        """Of several choices, ``==`` says that one is among them and ``!=`` that it is not."""
+        if not isinstance(self.value, str):
+            return None
+        is_there = self.value.casefold() in {str(item).casefold() for item in found}
+        if is_there != (self.sign == "=="):
+            return None
+        return f"{self.field} {self.sign} {_show(self.value)}"
+
 
 def _kind_of(field: str, group: str, name: str) -> type | None:
     """The type of a field's values, None where it can be any."""
     if group in OPEN:
         if not name:
-            raise ValueError(f"'{group}' needs a name, as in {group}.brightness")
+            raise ValueError(f"'{group}' needs a name, as in {group}.{OPEN[group]}")
         return None
     known = [f"{g}.{n}" if n else g for g, names in FIELDS.items() for n in names]
     if field not in known:

@@ -43,6 +43,10 @@ class Subject:
             found = self._analysis.signals.get(name)
         elif group == "labels":
             found = self._analysis.labels.get(name)
+        elif group == "answers":
+            found = self._analysis.values.get(name)
         elif self._analysis.sentiment is not None:
             found = getattr(self._analysis.sentiment, name or "label")
+        if isinstance(found, list):
+            return [item for item in found if isinstance(item, str)]
         return found if isinstance(found, str | int | float) else None

@@ -15,10 +15,10 @@ from toolkit.hooks.specs import Context
 from toolkit.records import Answer, Ask, Frames
 from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
+from toolkit.stages.prompts import PACKAGED
 from toolkit.testing.analyzers import sample_frames
 from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
 from toolkit_analyze_qwen2vl.answers import SENTIMENTS
-from toolkit_analyze_qwen2vl.prompts import PACKAGED
 from toolkit_analyze_qwen2vl.scoring import calibrated, shares
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"

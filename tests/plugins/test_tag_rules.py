@@ -119,6 +119,17 @@ def test_words_are_looked_for_where_the_rule_says(rules: Rules) -> None:
         ("signals.faces >= 0", False),
         ("signals.nothing != 1", False),
         ("labels.red car > 0.5", True),
+        ("answers.How many people? >= 3", True),
+        ("answers.How many people? < 3", False),
+        ("answers.Is it night? == false", True),
+        ("answers.Is it night? == 'no'", False),
+        ("answers.Weather? == 'Rain'", True),
+        ("answers.Visible? == 'bus'", True),
+        ("answers.Visible? == 'car'", False),
+        ("answers.Visible? != 'car'", True),
+        ("answers.Visible? != 3", False),
+        ("answers.Who? == 'Nobody.'", True),
+        ("answers.Unasked? != 'car'", False),
         ("sentiment == 'negative'", True),
         ("sentiment.confidence > .6", True),
         ("scene.duration_s >= 10", True),
@@ -133,6 +144,13 @@ def test_comparisons(rules: Rules, condition: str, found: bool) -> None:
         signals={"brightness": 0.2, "black": False, "shot_scale": "close-up", "faces": None},
         sentiment=Sentiment(label="negative", confidence=0.75),
         labels={"red car": 0.75},
+        questions={
+            "How many people?": 3,
+            "Is it night?": False,
+            "Weather?": "rain",
+            "Visible?": ["bus", "bicycle"],
+            "Who?": "Nobody.",
+        },
     )
     assert holds(rules, f"when = '''{condition}'''", analysis) is found
 

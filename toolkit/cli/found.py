@@ -47,8 +47,10 @@ class FoundScene:
             **scene_data(scene),
             "description": said.description or None,
             "answers": dict(said.questions),
+            "values": said.values,
             "sentiment": said.sentiment.model_dump(mode="json") if said.sentiment else None,
             "signals": said.signals,
+            "labels": {**said.labels},
             "tags": [{"label": t.label, "score": t.score, "why": t.why} for t in self.tags],
             "thumbnail": scene.thumbnail or None,
         }
@@ -60,6 +62,7 @@ class FoundScene:
                     "text": answer.text,
                     "value": answer.value,
                     "confidence": answer.confidence,
+                    "abstained": answer.abstained,
                     "plugin": answer.plugin,
                     **answer.evidence.model_dump(mode="json"),
                 }

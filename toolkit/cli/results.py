@@ -12,7 +12,7 @@ from toolkit.cli.setup import Json, Setup, command
 from toolkit.errors import StoreError
 
 if TYPE_CHECKING:
-    from toolkit.records import Run
+    from toolkit.records import Answer, Evidence, Run
     from toolkit.stages.store import Store
 
 __all__ = ["add_to", "find_run", "find_run_or_video"]
@@ -84,22 +84,45 @@ def _show_evidence(store: Store, run: Run, video_id: str) -> None:
             f"{answer.kind} {answer.name}".strip(),
             answer.text,
             None if answer.confidence is None else f"{answer.confidence:.2f}",
-            " ".join(filter(None, (answer.plugin, answer.evidence.model))),
-            ", ".join(clock(time_s) for time_s in answer.evidence.frame_times_s),
+            _by(answer),
+            _looked_at(answer.evidence),
+            _took(answer.evidence),
         ]
         for video in found(store, run, video_id)
         for one in video.scenes
         for answer in one.analysis.answers
     ]
     rows += [
-        [one.scene.index, f"tag {tag.label}", tag.why, f"{tag.score:.2f}", tag.tagger, None]
+        [one.scene.index, f"tag {tag.label}", tag.why, f"{tag.score:.2f}", tag.tagger, None, None]
         for video in found(store, run, video_id)
         for one in video.scenes
         for tag in one.tags
     ]
     rows.sort(key=lambda row: int(str(row[0])))
-    head = ["#", "what", "answer", "sure", "by", "looked at"]
-    table(head, rows, right=(0, 3), wide=(2, 5))
+    head = ["#", "what", "answer", "sure", "by", "looked at", "took"]
+    table(head, rows, right=(0, 3), wide=(2, 4, 5, 6))
+
+
+def _by(answer: Answer) -> str:
+    """Who answered: the plugin, and the model in its revision, shortened, and number format."""
+    evidence = answer.evidence
+    revision = evidence.revision.rpartition(":")[2][:12]
+    model = "@".join(filter(None, (evidence.model, revision)))
+    return " ".join(filter(None, (answer.plugin, model, evidence.dtype)))
+
+
+def _looked_at(evidence: Evidence) -> str:
+    """The frames' times and size."""
+    times = ", ".join(clock(time_s) for time_s in evidence.frame_times_s)
+    return f"{times} ({'x'.join(map(str, evidence.frame_size))})" if evidence.frame_size else times
+
+
+def _took(evidence: Evidence) -> str:
+    """Tokens, how it ended, the prompt's hash, shortened, and seconds."""
+    tokens = f"{evidence.tokens_in}+{evidence.tokens_out} tokens" if evidence.tokens_in else ""
+    prompt = f"prompt {evidence.prompt_hash[:8]}" if evidence.prompt_hash else ""
+    parts = (tokens, evidence.finish_reason, prompt, f"{evidence.seconds:.2f} s")
+    return ", ".join(filter(None, parts))
 
 
 def search(

@@ -13,7 +13,7 @@ from pydantic import BaseModel, JsonValue
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["as_json", "dtype", "schema", "struct"]
+__all__ = ["as_json", "dtype", "of_one_type", "schema", "struct"]
 
 
 def schema(kind: type[BaseModel], *, leave_out: Sequence[str] = ()) -> dict[str, pl.DataType]:
@@ -72,6 +72,29 @@ def struct(
         for row in rows
     ]
     return values, pl.Struct(types) if types else pl.Null()
+
+
+def of_one_type(values: Sequence[JsonValue]) -> tuple[list[Any], pl.DataType]:
+    """JSON values as those of one column, and its type.
+
+    Bools, numbers, texts and lists of texts keep their type, whole numbers as integers where all
+    are. Anything else, and values of several types, become text: JSON where they are no text.
+    """
+    import polars as pl
+
+    seen = {type(value) for value in values if value is not None}
+    if seen <= {int, float} and seen:
+        kind: type = float if float in seen else int
+        return [None if value is None else kind(value) for value in values], dtype(kind)
+    if seen == {bool}:
+        return list(values), pl.Boolean()
+    lists = [value for value in values if isinstance(value, list)]
+    if seen == {list} and all(isinstance(item, str) for each in lists for item in each):
+        return list(values), pl.List(pl.String())
+    texts = [
+        value if value is None or isinstance(value, str) else as_json(value) for value in values
+    ]
+    return texts, pl.String()
 
 
 def as_json(value: JsonValue) -> str:

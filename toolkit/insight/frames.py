@@ -1,7 +1,7 @@
 """A run's results as Polars frames, out of any store.
 
-The columns of a frame do not depend on how many rows it has; only questions and signals, which
-the user chose, come and go. ``video_id`` and ``scene_id`` join the frames.
+The columns of a frame do not depend on how many rows it has; only questions, signals and
+labels, which the user chose, come and go. ``video_id`` and ``scene_id`` join the frames.
 """
 
 from __future__ import annotations
@@ -62,9 +62,11 @@ def videos(store: Store, run: Run) -> pl.DataFrame:
 def scenes(store: Store, run: Run) -> pl.DataFrame:
     """One row a scene, video by video, in order.
 
-    Every question has a column with the question's words as its name. ``tags`` are labels, best
-    first; :func:`tags` says more. ``signals`` is a struct: ``frame.unnest("signals")`` makes a
-    column of each. What nobody was asked, or could not be answered, is null.
+    Every question has a column with the question's words as its name, and the type that its
+    answers have: bool of yes/no, a number, text, a list of many choices; JSON is text. ``tags`` are
+    labels, best first; :func:`tags` says more. ``signals`` and ``labels`` (their probabilities) are
+    structs: ``frame.unnest("labels")`` makes a column of each. What nobody was asked, could not be
+    answered, or the analyzer was too unsure of, is null.
     """
     import polars as pl
 
@@ -76,7 +78,12 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     for tag in results.tags_of(store, run, found):
         labels.setdefault(tag.scene_id, {})[tag.label] = None
     signals, signals_type = columns.struct([analysis.signals for analysis in analyses])
+    scores, scores_type = columns.struct([{**analysis.labels} for analysis in analyses])
     questions = list(dict.fromkeys(name for one in analyses for name in one.questions))
+    answers = [
+        columns.of_one_type([one.values.get(question) for one in analyses])
+        for question in questions
+    ]
     before = {
         **_place_schema(),
         "duration_s": pl.Float64(),
@@ -89,11 +96,15 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     after = {
         "tags": pl.List(pl.String()),
         "signals": signals_type,
+        "labels": scores_type,
         "thumbnail": pl.String(),
         "scene_id": pl.String(),
     }
     taken = before.keys() | after.keys()
-    named = {f"{q} (question)" if q in taken else q: pl.String() for q in questions}
+    named = {
+        f"{question} (question)" if question in taken else question: kind
+        for question, (_, kind) in zip(questions, answers, strict=True)
+    }
     place = _places(store, run, found, rows)
     table = [
         [
@@ -104,13 +115,14 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
             analysis.description or None,
             analysis.sentiment and analysis.sentiment.label,
             analysis.sentiment and analysis.sentiment.confidence,
-            *(analysis.questions.get(question) for question in questions),
+            *(given[row] for given, _ in answers),
             list(labels.get(scene.id, ())),
-            values,
+            signals[row],
+            scores[row],
             scene.thumbnail or None,
             scene.id,
         ]
-        for scene, analysis, values in zip(rows, analyses, signals, strict=True)
+        for row, (scene, analysis) in enumerate(zip(rows, analyses, strict=True))
     ]
     return _frame(table, {**before, **named, **after})
 
@@ -144,8 +156,9 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
 def answers(store: Store, run: Run) -> pl.DataFrame:
     """One row an answer, with the evidence it rests on, scene by scene in the order asked.
 
-    ``value`` is JSON; ``frame_times_s`` are the times of the frames that were looked at,
-    and ``tone_mapping`` says what was done to those of HDR videos ("none": nothing).
+    ``value`` is JSON, null where the analyzer ``abstained``; ``frame_times_s`` are the times of the
+    frames that were looked at, ``frame_width`` and ``frame_height`` their size as the model saw
+    them, and ``tone_mapping`` says what was done to those of HDR videos ("none": nothing).
     """
     import polars as pl
 
@@ -161,11 +174,17 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
             answer.text,
             None if answer.value is None else columns.as_json(answer.value),
             answer.confidence,
+            answer.abstained,
             answer.plugin,
             answer.evidence.model,
             answer.evidence.revision,
+            answer.evidence.dtype,
+            answer.evidence.prompt_hash,
             answer.evidence.frame_times_s,
+            *(answer.evidence.frame_size or (None, None)),
             answer.evidence.tone_mapping,
+            answer.evidence.tokens_in,
+            answer.evidence.tokens_out,
             answer.evidence.finish_reason,
             answer.evidence.seconds,
             scene.id,
@@ -181,11 +200,18 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
         "text": pl.String(),
         "value": pl.String(),
         "confidence": pl.Float64(),
+        "abstained": pl.Boolean(),
         "plugin": pl.String(),
         "model": pl.String(),
         "revision": pl.String(),
+        "dtype": pl.String(),
+        "prompt_hash": pl.String(),
         "frame_times_s": pl.List(pl.Float64()),
+        "frame_width": pl.Int64(),
+        "frame_height": pl.Int64(),
         "tone_mapping": pl.String(),
+        "tokens_in": pl.Int64(),
+        "tokens_out": pl.Int64(),
         "finish_reason": pl.String(),
         "seconds": pl.Float64(),
         "scene_id": pl.String(),

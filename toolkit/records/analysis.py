@@ -151,6 +151,19 @@ class Analysis(Part):
         return cls(scene_id=scene_id, answers=answers, **data)
 
     @property
+    def values(self) -> dict[str, JsonValue]:
+        """The answers to the questions in their types; None where an analyzer abstained.
+
+        A question without a type has its text.
+        """
+        found: dict[str, JsonValue] = {}
+        for answer in self.answers:
+            if answer.kind == "question":
+                is_text = answer.value is None and not answer.abstained
+                found[answer.name] = answer.text if is_text else answer.value
+        return found
+
+    @property
     def text(self) -> str:
         """The words of the analysis: the description and every answer, a line each."""
         return "\n".join([self.description, *self.questions.values()]).strip()

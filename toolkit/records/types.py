@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from typing import Literal, Self
 
 from pydantic import JsonValue, model_validator
@@ -15,6 +16,7 @@ __all__ = ["AnswerKind", "AnswerType"]
 
 AnswerKind = Literal["text", "yes_no", "number", "one_of", "many_of", "json"]
 
+_LARGEST = sys.float_info.max
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
@@ -25,7 +27,7 @@ class AnswerType(Part):
         kind: The form; "text" without ``max_chars`` is an answer in the model's own words.
         choices: What there is to choose from, of "one_of" and "many_of".
         max_chars: Most characters of a "text".
-        json_schema: What a "json" answer must fit, draft 2020-12.
+        json_schema: What a "json" answer must fit, draft 2020-12; empty: any JSON.
     """
 
     kind: AnswerKind = "text"
@@ -45,8 +47,8 @@ class AnswerType(Part):
             raise ValueError(f"'{self._word}' takes no choices")
         if self.max_chars is not None and (self.kind != "text" or self.max_chars < 1):
             raise ValueError("a most number of characters is for text, and at least 1")
-        if bool(self.json_schema) != (self.kind == "json"):
-            raise ValueError("a JSON schema is for 'json', and 'json' needs one")
+        if self.json_schema and self.kind != "json":
+            raise ValueError("a JSON schema is for 'json'")
         if self.kind == "json":
             _check_schema(self.json_schema)
         return self
@@ -142,7 +144,7 @@ class AnswerType(Part):
         import jsonschema
 
         try:
-            value: JsonValue = json.loads(text, parse_constant=_no_constant)
+            value: JsonValue = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
         except ValueError as error:
             raise ValueError(f"{_short(text)} is not JSON: {error}") from error
         try:
@@ -171,6 +173,11 @@ def _number(text: str) -> int | float:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    """The number, or the nearest that there is: 1e999 is JSON, but no float holds it."""
+    return max(-_LARGEST, min(float(text), _LARGEST))
 
 
 def _bare(text: str) -> str:

@@ -27,7 +27,7 @@ from pydantic import JsonValue
 
 from toolkit.errors import AnalysisError, CancelledError, ToolkitError
 from toolkit.hooks.specs import AnalyzerPlugin, Context
-from toolkit.records import Answer, AnswerType, Ask, Frames, Scene
+from toolkit.records import Answer, AnswerType, Ask, Frames, Question, Scene
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel, Options
 
@@ -36,6 +36,14 @@ __all__ = ["AnalyzerSuite", "sample_frames"]
 FINGERPRINT = "fingerprint-of-the-analyzer"
 QUESTIONS = ("How many people are there?", "Is it day or night?")
 LABELS = ("person", "red", "a street at night")
+TYPED = (
+    Question("Is it raining?", type="yes/no"),
+    Question("How many squares are there?", type="number"),
+    Question("What is the weather?", choices=["sun", "rain", "heavy snow"]),
+    Question("Which of these are visible?", choices=["car", "square", "dog"], many=True),
+    Question("What does the sign say?", max_chars=20),
+    Question("Describe it.", type={"type": "object", "properties": {"colour": {"type": "string"}}}),
+)
 
 
 def sample_frames(index: int = 0, *, count: int = 4, height: int = 120, width: int = 160) -> Frames:
@@ -140,6 +148,29 @@ class AnalyzerSuite:
             assert answer.confidence is None or 0 <= answer.confidence <= 1
             assert answer.evidence.frame_times_s == tuple(frames.pts_s.tolist())
             assert answer.evidence.seconds >= 0
+
+    def test_typed_questions_are_answered_in_their_types(self, analyzer: Analyzer) -> None:
+        if "question" not in analyzer.kinds:
+            pytest.skip("it is not asked questions")
+        asks = analyzer.asks(Ask(kind="question", name=q.text, type=q.type) for q in TYPED)
+        [replies] = self.analyze(analyzer, Look(sample_frames(), asks))
+        for ask, answer in zip(asks, _answers(replies), strict=True):
+            if answer.abstained:
+                assert (answer.text, answer.value) == ("not visible", None)
+            else:
+                assert answer.value == ask.type.parse(answer.text)
+            assert answer.evidence.finish_reason
+
+    def test_labels_get_probabilities(self, analyzer: Analyzer) -> None:
+        if "labels" not in analyzer.kinds:
+            pytest.skip("it does not score labels")
+        asks = analyzer.asks(ask for ask in _wanted(analyzer) if ask.kind == "labels")
+        [[answer]] = [
+            _answers(each) for each in self.analyze(analyzer, Look(sample_frames(), asks))
+        ]
+        assert isinstance(answer.value, dict)
+        assert list(answer.value) == list(LABELS)
+        assert all(isinstance(p, float) and 0 <= p <= 1 for p in answer.value.values())
 
     def test_sentiment_is_one_of_three_with_a_probability(self, analyzer: Analyzer) -> None:
         if "sentiment" not in analyzer.kinds:

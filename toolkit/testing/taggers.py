@@ -20,12 +20,13 @@ Needs pytest.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from toolkit.hooks.specs import Context, TaggerPlugin
 from toolkit.records import Analysis, Answer, Ask, AskKind, Sentiment, Tag, Video
@@ -67,25 +68,32 @@ ODD = Analysis(
 def sample_analysis(
     description: str = "A man walks a dog through a dark street at night.",
     *,
-    questions: dict[str, str] | None = None,
+    questions: Mapping[str, JsonValue] | None = None,
     sentiment: Sentiment | None = None,
     signals: dict[str, float | str | bool | None] | None = None,
     labels: dict[str, float] | None = None,
 ) -> Analysis:
-    """An analysis of a sample scene, put together from answers as the pipeline does it."""
+    """An analysis of a sample scene, put together from answers as the pipeline does it.
+
+    ``questions`` have texts as their answers, or values of their types.
+    """
 
     def answer(kind: AskKind, name: str = "", **data: Any) -> Answer:
         return Answer.of(SCENE, "analyzer-1", "sample", Ask(kind=kind, name=name), **data)
 
     answers = [
         answer("description", text=description),
-        *(answer("question", name, text=text) for name, text in (questions or {}).items()),
+        *(answer("question", name, **_told(value)) for name, value in (questions or {}).items()),
         answer("signals", value=signals or {}),
         answer("labels", value=labels or {}),
     ]
     if sentiment is not None:
         answers.append(answer("sentiment", value=sentiment.label, confidence=sentiment.confidence))
     return Analysis.of(SCENE.id, tuple(answers))
+
+
+def _told(value: JsonValue) -> dict[str, Any]:
+    return {"text": value} if isinstance(value, str) else {"text": str(value), "value": value}
 
 
 class TaggerSuite:

@@ -52,6 +52,7 @@ def test_show_for_people(toolkit: Command, run: dict[str, Any]) -> None:
     ended = toolkit("show", "last", "--evidence")
     assert "film.mp4: 3 scenes" in ended.out
     assert "signals" in ended.out
+    assert "took" in ended.out
     evidence = toolkit("show", "last", "--evidence", "--json").data["videos"][0]["scenes"][0]
     assert len(evidence["evidence"][0]["frame_times_s"]) == 8
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import JsonValue
 
 from toolkit.insight import frames
 from toolkit.records import Answer, Ask, Failure, Lineage, Run, Scene, Source, Tag, Video
@@ -74,6 +76,44 @@ def test_signals_become_columns_of_their_own_type(store: Store, run: Run) -> Non
     assert flat["colours"][0] == '["red", "blue"]'
     assert flat["mixed"].to_list()[:2] == ['"none"', "3"]
     assert flat["shot"].to_list()[:2] == ["wide", None]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "shown"),
+    [
+        ([True, False], pl.Boolean(), [True, False]),
+        ([2, 3], pl.Int64(), [2, 3]),
+        ([2, 0.5], pl.Float64(), [2.0, 0.5]),
+        (["sun", "rain"], pl.String(), ["sun", "rain"]),
+        ([["car"], []], pl.List(pl.String()), [["car"], []]),
+        ([{"a": 1}, [1]], pl.String(), ['{"a": 1}', "[1]"]),
+        ([True, None], pl.Boolean(), [True, None]),
+        ([2, "two"], pl.String(), ["2", "two"]),
+    ],
+)
+def test_a_typed_question_has_a_column_of_its_type(
+    store: Store, run: Run, values: list[JsonValue], kind: pl.DataType, shown: list[object]
+) -> None:
+    ask = Ask(kind="question", name="Well?")
+    labels = Ask(kind="labels")
+    scenes = store.find(Scene, video_id="a", detector="detector")
+    for scene, value in zip(scenes, values, strict=False):
+        told: dict[str, Any] = {"text": "told"}
+        if value is None:
+            told = {"text": "not visible", "abstained": True}
+        store.save([Answer.of(scene, "qwen", "qwen2vl", ask, value=value, **told)])
+        store.save([Answer.of(scene, "qwen", "qwen2vl", labels, value={"car": 0.25, "": 1})])
+    asks = (*run.lineage.asks, ("qwen", ask.key), ("qwen", labels.key))
+    lineage = run.lineage.model_copy(update={"asks": asks})
+    table = frames.scenes(store, run.model_copy(update={"lineage": lineage}))
+    table = table.filter(pl.col("video_id") == "a").head(2)
+    assert table.schema["Well?"] == kind
+    assert table["Well?"].to_list() == shown
+    assert table["labels"].to_list() == [{"car": 0.25, "": 1.0}] * 2
+    table = frames.answers(store, run.model_copy(update={"lineage": lineage}))
+    assert table.filter(pl.col("name") == "Well?")["abstained"].to_list() == [
+        value is None for value in values
+    ]
 
 
 def test_a_question_may_be_called_like_a_column(store: Store, run: Run) -> None:

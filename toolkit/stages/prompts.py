@@ -1,4 +1,8 @@
-"""The words around a question: files that can be read, overridden one by one, and hashed."""
+"""The words around a question: files that can be read, overridden one by one, and hashed.
+
+They lie in ``toolkit/prompts``. All analyzers that put questions to a language model take them from
+there, so that what one answers can stand beside what another does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from toolkit.records import Ask, digest
 
 __all__ = ["PACKAGED", "STYLES", "Prompts"]
 
-PACKAGED = Path(__file__).parent / "prompts"
+PACKAGED = Path(__file__).parents[1] / "prompts"
 STYLES = {
     "short": "describe",
     "detailed": "describe_detailed",
@@ -95,27 +99,25 @@ class Prompts:
             return self.texts["label"]
         if ask.kind == "sentiment":
             return self.texts["sentiment"]
-        words = self.texts.get(ask.type.kind, "{question}")
-        schema = json.dumps(ask.type.json_schema) if "{schema}" in words else ""
-        return _filled(
-            words,
-            question=ask.name.strip(),
-            choices=", ".join(ask.type.choices),
-            schema=schema,
-        )
+        form = ask.type
+        words = {"question": ask.name.strip(), "choices": ", ".join(form.choices)}
+        if form.kind == "json":
+            words["schema"] = json.dumps(form.json_schema)
+        return _filled(self.texts.get(form.kind, "{question}"), **words)
+
+    def line(self, times_s: Sequence[float]) -> str:
+        """What follows the frames, with their times in seconds."""
+        times = ", ".join(f"{time:.1f}" for time in times_s)
+        return self.texts["frames"].replace("{times}", times)
 
     def conversation(
         self, times_s: Sequence[float], question: str
     ) -> list[dict[str, str | list[dict[str, str]]]]:
         """The chat about one scene, its video left as a placeholder."""
-        times = ", ".join(f"{time:.1f}" for time in times_s)
-        line = self.texts["frames"].replace("{times}", times)
+        text = f"{self.line(times_s)}\n{question}"
         return [
             {"role": "system", "content": self.texts["system"]},
-            {
-                "role": "user",
-                "content": [{"type": "video"}, {"type": "text", "text": f"{line}\n{question}"}],
-            },
+            {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": text}]},
         ]
 
     @property
