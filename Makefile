@@ -32,7 +32,7 @@ endif
 help: ## this list
 	@printf 'usage: make TARGET\n\n'
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
+		while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
 
 $(BIN)/python:
 	bash tools/make_venv.sh "$(VENV)" $(PYTHON)
@@ -87,6 +87,10 @@ bench-scan: $(VENV)/.installed-dev ## the scan: time beside its limit and its pe
 		printf '\n== %s\n' "$$script"; \
 		$(BIN)/python "$$script"; \
 	done
+
+.PHONY: bench-analyze
+bench-analyze: $(VENV)/.installed-dev ## one look beside one generate for each scene and prompt
+	$(BIN)/python benchmarks/bench_analyze.py $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## the documentation, into site/
