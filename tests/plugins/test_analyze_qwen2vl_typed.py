@@ -443,7 +443,10 @@ def test_typed_questions_from_a_config_to_the_frame(tmp_path: Path) -> None:
     )
     run = tk.analyze(
         film,
-        ask=["Which are there? [many of: red, blue]", tk.Question("What?", type={"type": "object"})],
+        ask=[
+            "Which are there? [many of: red, blue]",
+            tk.Question("What?", type={"type": "object"}),
+        ],
         config=tmp_path / "config.ini",
         progress=False,
     )
