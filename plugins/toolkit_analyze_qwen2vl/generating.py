@@ -10,7 +10,7 @@ from typing import Any
 from toolkit.errors import AnalysisError
 from toolkit.records import AnswerType
 from toolkit.stages.component import Cancel
-from toolkit_analyze_qwen2vl.decoding import Grammars, Guide, is_decoded
+from toolkit_analyze_qwen2vl.decoding import Guide, is_decoded
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.repetition import Repetition
 
@@ -61,11 +61,11 @@ class _Row:
     limit: int
     ends: frozenset[int]
     guide: Guide | None
+    repetition: Repetition
     tokens: list[int] = field(default_factory=list)
     log_p: list[float] = field(default_factory=list)
     finish_reason: str = ""
     written: int = 0
-    _repetition: Repetition = field(default_factory=Repetition)
 
     def take(self, token: int, log_p: float, choices: int) -> None:
         """Take in the likeliest token, one out of so many that were allowed."""
@@ -78,7 +78,7 @@ class _Row:
         self.tokens.append(token)
         if self.guide:
             self.guide.take(token)
-        if repeated := self._repetition.repeated(self.tokens):
+        if repeated := self.repetition.repeated(self.tokens):
             self.finish_reason = "loop"
             del self.tokens[-repeated:]
             if self.guide:
@@ -133,10 +133,7 @@ def generate(
         branch = model.branch(
             prefix, [request.scene for request in requests], prompts, logits_to_keep=1
         )
-        rows = [
-            _Row(request.limit, model.ends, _guide(model.grammars, request.form))
-            for request in requests
-        ]
+        rows = [_row(model, request) for request in requests]
         live = list(rows)
         while True:
             logits = branch.logits[:, -1].float()
@@ -158,8 +155,12 @@ def generate(
     ]
 
 
-def _guide(grammars: Grammars, form: AnswerType) -> Guide | None:
-    return grammars.guide(form) if is_decoded(form) else None
+def _row(model: VisionModel, request: Request) -> _Row:
+    form = request.form
+    guide = model.grammars.guide(form) if is_decoded(form) else None
+    # A list of numbers may rightly be the same one many times.
+    repetition = Repetition(least=48) if form.kind == "json" else Repetition()
+    return _Row(request.limit, model.ends, guide, repetition)
 
 
 def _mask(logits: Any, rows: Sequence[_Row]) -> list[int]:

@@ -8,17 +8,20 @@ __all__ = ["Repetition"]
 
 LONGEST = 64
 ROUNDS = 3
-TOKENS = 12
 
 
 class Repetition:
     """Watches an answer for a run of tokens that repeats itself.
 
     For every period up to 64 tokens it counts how many tokens in a row equal the one a period
-    before. An answer loops where that has gone on for three more rounds, and 12 tokens at least.
+    before. An answer loops where that has gone on for three more rounds.
+
+    Args:
+        least: And for so many tokens at least.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least: int = 12) -> None:
+        self._least = least
         self._runs = [0] * (LONGEST + 1)
 
     def repeated(self, tokens: Sequence[int]) -> int:
@@ -31,6 +34,6 @@ class Repetition:
         for period in range(1, min(LONGEST, last) + 1):
             same = tokens[last] == tokens[last - period]
             self._runs[period] = self._runs[period] + 1 if same else 0
-            if not found and self._runs[period] >= max(ROUNDS * period, TOKENS):
+            if not found and self._runs[period] >= max(ROUNDS * period, self._least):
                 found = self._runs[period]
         return found

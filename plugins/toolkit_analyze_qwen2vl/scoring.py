@@ -97,7 +97,7 @@ def log_probabilities(
         )
         with torch.inference_mode():
             log_p = _forward(model, prefix, scenes, tree, nodes).float().log_softmax(-1)
-            gained = log_p[:, list(places), list(tokens)].double().cpu()
+            gained = log_p[:, list(places), list(tokens)].cpu().double()
         totals.index_add_(1, torch.tensor(owners), gained)
     return totals.tolist()  # type: ignore[no-any-return]
 

@@ -82,7 +82,7 @@ def _show_evidence(store: Store, run: Run, video_id: str) -> None:
         [
             one.scene.index,
             f"{answer.kind} {answer.name}".strip(),
-            answer.text,
+            _told(answer),
             None if answer.confidence is None else f"{answer.confidence:.2f}",
             _by(answer),
             _looked_at(answer.evidence),
@@ -101,6 +101,13 @@ def _show_evidence(store: Store, run: Run, video_id: str) -> None:
     rows.sort(key=lambda row: int(str(row[0])))
     head = ["#", "what", "answer", "sure", "by", "looked at", "took"]
     table(head, rows, right=(0, 3), wide=(2, 4, 5, 6))
+
+
+def _told(answer: Answer) -> str:
+    """The answer; of labels, their probabilities."""
+    if answer.kind == "labels" and isinstance(answer.value, dict):
+        return ", ".join(f"{label} {score:.2f}" for label, score in answer.value.items())
+    return answer.text
 
 
 def _by(answer: Answer) -> str:
