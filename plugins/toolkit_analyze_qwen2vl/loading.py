@@ -106,13 +106,15 @@ def _attention(wanted: str, chosen: Place) -> dict[str, str]:
     Flash attention takes frames of any number and size in one call; for the text, where answers
     branch off a shared prefix with padding, masks are needed that it does not have.
     """
-    if wanted != "auto":
-        return {"": wanted, "vision_config": wanted, "text_config": wanted}
     from transformers.utils import is_flash_attn_2_available
 
+    if wanted in {"sdpa", "eager"}:
+        return {"": wanted, "vision_config": wanted, "text_config": wanted}
     register()
     can_flash = "cuda" in chosen.device and chosen.dtype in {"bfloat16", "float16", "auto"}
-    vision = "flash_attention_2" if can_flash and is_flash_attn_2_available() else "sdpa"
+    vision = wanted
+    if wanted == "auto":
+        vision = "flash_attention_2" if can_flash and is_flash_attn_2_available() else "sdpa"
     return {"": "sdpa", "vision_config": vision, "text_config": ATTENTION}
 
 

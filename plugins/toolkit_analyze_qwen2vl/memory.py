@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["default_batch_tokens", "free_memory", "is_out_of_memory"]
 
+_WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
 
 def default_batch_tokens(device: str) -> int:
     """Tokens of a batch that a GPU is busy with; elsewhere fewer, for memory's sake."""
@@ -22,6 +24,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     import torch
 
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError)
-        and ("can't allocate memory" in str(error) or "out of memory" in str(error))
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
     )
