@@ -83,7 +83,8 @@ def load(
         if not chosen.arguments:
             network = network.to(chosen.device)
         patches = network.model.visual.patch_embed
-        patches.proj = by_matrix(patches.proj)
+        if isinstance(patches.proj, torch.nn.Conv3d):
+            patches.proj = by_matrix(patches.proj)
         loaded = VisionModel(network.eval(), processor)
     except Exception as error:  # a damaged file fails in as many ways as it can be damaged
         reason = str(error).strip() or type(error).__name__

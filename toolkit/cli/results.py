@@ -111,17 +111,22 @@ def _told(answer: Answer) -> str:
 
 
 def _by(answer: Answer) -> str:
-    """Who answered: the plugin, and the model in its revision, shortened, and number format."""
+    """Who answered: the plugin, the model in its revision, shortened, number format and device."""
     evidence = answer.evidence
     revision = evidence.revision.rpartition(":")[2][:12]
     model = "@".join(filter(None, (evidence.model, revision)))
-    return " ".join(filter(None, (answer.plugin, model, evidence.dtype)))
+    return " ".join(filter(None, (answer.plugin, model, evidence.dtype, evidence.device)))
 
 
 def _looked_at(evidence: Evidence) -> str:
     """The frames' times and size."""
     times = ", ".join(clock(time_s) for time_s in evidence.frame_times_s)
-    return f"{times} ({'x'.join(map(str, evidence.frame_size))})" if evidence.frame_size else times
+    if evidence.frame_size is None:
+        return times
+    size = "x".join(map(str, evidence.frame_size))
+    if evidence.reduced_from:
+        size += f", for want of memory not {'x'.join(map(str, evidence.reduced_from))}"
+    return f"{times} ({size})"
 
 
 def _took(evidence: Evidence) -> str:

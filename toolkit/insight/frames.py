@@ -158,7 +158,8 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
 
     ``value`` is JSON, null where the analyzer ``abstained``; ``frame_times_s`` are the times of the
     frames that were looked at, ``frame_width`` and ``frame_height`` their size as the model saw
-    them, and ``tone_mapping`` says what was done to those of HDR videos ("none": nothing).
+    them, ``reduced`` whether that is less than it should be, for want of memory, and
+    ``tone_mapping`` says what was done to those of HDR videos ("none": nothing).
     """
     import polars as pl
 
@@ -179,9 +180,11 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
             answer.evidence.model,
             answer.evidence.revision,
             answer.evidence.dtype,
+            answer.evidence.device,
             answer.evidence.prompt_hash,
             answer.evidence.frame_times_s,
             *(answer.evidence.frame_size or (None, None)),
+            answer.evidence.reduced_from is not None,
             answer.evidence.tone_mapping,
             answer.evidence.tokens_in,
             answer.evidence.tokens_out,
@@ -205,10 +208,12 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
         "model": pl.String(),
         "revision": pl.String(),
         "dtype": pl.String(),
+        "device": pl.String(),
         "prompt_hash": pl.String(),
         "frame_times_s": pl.List(pl.Float64()),
         "frame_width": pl.Int64(),
         "frame_height": pl.Int64(),
+        "reduced": pl.Boolean(),
         "tone_mapping": pl.String(),
         "tokens_in": pl.Int64(),
         "tokens_out": pl.Int64(),

@@ -122,10 +122,12 @@ def full_records() -> dict[type[Record], Record]:
             evidence=Evidence(
                 frame_times_s=(0.1, _EXACT, 1e-9),
                 frame_size=(448, 252),
+                reduced_from=(896, 504),
                 model="org/model",
                 revision="abc123",
                 prompt_hash="beef",
                 dtype="bfloat16",
+                device="cuda:0",
                 tokens_in=2**33,
                 tokens_out=64,
                 finish_reason="stop",
