@@ -128,6 +128,7 @@ def full_records() -> dict[type[Record], Record]:
                 dtype="bfloat16",
                 tokens_in=2**33,
                 tokens_out=64,
+                cost=0.0125,
                 finish_reason="stop",
                 tone_mapping="hable",
                 seconds=_EXACT,
