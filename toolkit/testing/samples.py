@@ -109,6 +109,8 @@ def full_records() -> dict[type[Record], Record]:
             kind="dissolve",
             score=5e-324,
             thumbnail="thumbnails/ü.webp",
+            sampler="sampler-1",
+            sampled_s=(_EXACT, 1e9 / 8),
         ),
         Answer.of(
             place,
