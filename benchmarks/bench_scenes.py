@@ -78,7 +78,7 @@ def watch(path: Path, results: dict[str, Result]) -> dict[str, list[tuple[int, s
     found: dict[str, list[Any]] = {}
     with PyAVDecoder(PyAVOptions()).open(path) as stream:
         for name, detector in detectors().items():
-            readings[name] = detector, detector.start(stream.frame_s)
+            readings[name] = detector, detector.start(stream.frame_s, colours=stream.colours)
             found[name] = []
         for frame in stream:
             for name, (detector, reading) in readings.items():

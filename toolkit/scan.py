@@ -98,7 +98,7 @@ class Scan:
         self.size = (stream.width, stream.height)
         width, height = _small(self._video, self._detector.width)
         image_format = self._detector.image_format
-        watch = self._detector.start(stream.frame_s)
+        watch = self._detector.start(stream.frame_s, colours=stream.colours)
         budget = None
         if self._asked:
             frame_bytes = self._video.width * self._video.height * 3 // 2

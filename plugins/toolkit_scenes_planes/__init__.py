@@ -40,14 +40,17 @@ class PlanesOptions(Options):
         " said and the method is one of PySceneDetect's, as it is there.",
     )
     width: int = Field(
-        default=256, ge=32, description="Width in pixels of the pictures it looks at."
+        default=128,
+        ge=32,
+        description="Width in pixels of the pictures it looks at. 256 if nothing is said and the"
+        " method is one of PySceneDetect's, as it is there.",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _shortest_of_rules(cls, given: Any) -> Any:
+    def _as_the_rules_are(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("method", "learned") != "learned":
-            return {"min_scene_s": 0.6, **given}
+            return {"min_scene_s": 0.6, "width": 256, **given}
         return given
 
 
@@ -58,6 +61,7 @@ def toolkit_scene_detectors() -> Iterator[SceneDetectorPlugin]:
         name="planes",
         options=PlanesOptions,
         factory=_make,
+        version="2",
         summary="cuts, dissolves, fades and wipes; shake, flashes and pans told apart",
         extra="planes",
         requires=("numpy",),

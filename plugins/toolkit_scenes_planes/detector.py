@@ -8,6 +8,7 @@ from math import exp, log
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toolkit.records import Cut
+from toolkit.stages.decode import Colours
 from toolkit.stages.scenes import DetectorPass, SceneDetector
 from toolkit_scenes_planes import PlanesOptions, blends, jumps
 from toolkit_scenes_planes.fades import Fades, blank_near
@@ -56,10 +57,10 @@ class PlanesDetector(SceneDetector):
         self.width = options.width
         self._options = options
 
-    def start(self, frame_s: float) -> DetectorPass:
+    def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
         if self._options.method == "learned":
             return _Pass(self._options, frame_s)
-        return RulesPass(self._options)
+        return RulesPass(self._options, colours or Colours())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from toolkit.records import Cut
-from toolkit.stages.decode import MOMENT_S
+from toolkit.stages.decode import MOMENT_S, Colours
 from toolkit.stages.scenes import DetectorPass
 
 if TYPE_CHECKING:
@@ -38,20 +38,21 @@ _TIMES = 3.0
 """How many times the neighbours' change it must be."""
 _WINDOW = 2
 """Neighbours on each side, in frames."""
-_LUMA, _RED_V, _GREEN_U, _GREEN_V, _BLUE_U = 9539, 13075, -3209, -6660, 16525
-"""BT.601, limited range, in 8192nds: FFmpeg's integers."""
+_BT601, _BT709 = (104597, -25675, -53279, 132201), (117504, -13954, -34903, 138453)
+"""Red by V, green by U and by V, and blue by U, in 65536ths, limited range: FFmpeg's integers."""
 
 
 class RulesPass(DetectorPass):
     """One video, by the rules of one of the two."""
 
-    def __init__(self, options: PlanesOptions) -> None:
+    def __init__(self, options: PlanesOptions, colours: Colours) -> None:
+        self._tables = _tables(colours)
         kind = _Adaptive if options.method == "adaptive" else _Content
         self._rule = kind(options.min_scene_s - MOMENT_S)
         self._before: Levels | None = None
 
     def push(self, pts_s: float, image: Levels) -> list[Cut]:
-        now, before = _hsv(image), self._before
+        now, before = _hsv(image, self._tables), self._before
         self._before = now
         return self._rule.step(pts_s, 0.0 if before is None else _change(before, now))
 
@@ -129,14 +130,20 @@ class _Tables(NamedTuple):
 
 
 @cache
-def _tables() -> _Tables:
+def _tables(colours: Colours) -> _Tables:
     import numpy as np
 
+    shares: tuple[float, ...] = _BT709 if colours.bt709 else _BT601
+    black, luma = 16, 65536 * 255 / 219
+    if colours.full_range:
+        black, luma = 0, 65536
+        shares = tuple(share * 224 / 255 for share in shares)
+    red_v, green_u, green_v, blue_u = (round(share / 8) for share in shares)
     level = np.arange(256)
     u, v = (level[:, None] - 128) * 8, (level[None, :] - 128) * 8
-    light = ((level - 16) * 8 * _LUMA >> 16).clip(0, 255)
-    blue, red = np.broadcast_arrays(u * _BLUE_U >> 16, v * _RED_V >> 16)
-    green = (u * _GREEN_U >> 16) + (v * _GREEN_V >> 16)
+    light = ((level - black) * 8 * round(luma / 8) >> 16).clip(0, 255)
+    blue, red = np.broadcast_arrays(u * blue_u >> 16, v * red_v >> 16)
+    green = (u * green_u >> 16) + (v * green_v >> 16)
     most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     sector = (most == red, most == green)
     turn = np.select(sector, (green - blue, blue - red), red - green) / np.maximum(most - least, 1)
@@ -148,11 +155,10 @@ def _tables() -> _Tables:
     return _Tables(light.astype(np.uint8), parts.view(np.uint32).ravel())
 
 
-def _hsv(planes: Levels) -> Levels:
+def _hsv(planes: Levels, tables: _Tables) -> Levels:
     """Hue, saturation and value of every pixel of colour, as (3, height / 2, width / 2)."""
     import numpy as np
 
-    tables = _tables()
     height, width = planes.shape[0] * 2 // 3, planes.shape[1]
     u, v = planes.reshape(-1)[height * width :].reshape(2, height // 2, width // 2)
     place = u.astype(np.intp)

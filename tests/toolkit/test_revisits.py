@@ -18,6 +18,7 @@ from toolkit.records import Ask, Scene
 from toolkit.revisit import revisited
 from toolkit.stages.analysis import Look, Reply
 from toolkit.stages.component import Cancel, Options
+from toolkit.stages.decode import Colours
 from toolkit.testing.clips import Shot, write_clip, write_film
 from toolkit.testing.world import random_truth
 from toolkit_decode_pyav import PyAVOptions
@@ -53,7 +54,7 @@ class Watching(PySceneDetector):
 
     started: ClassVar[list[float]] = []
 
-    def start(self, frame_s: float) -> Any:
+    def start(self, frame_s: float, *, colours: Colours | None = None) -> Any:
         self.started.append(frame_s)
         return super().start(frame_s)
 
