@@ -56,7 +56,8 @@ class Evidence(Part):
     ``tone_mapping`` says how the frames of an HDR video were brought to what ordinary screens
     show; "none" where they were not, so that colours looked wrong, and "" for any other video.
     ``finish_reason`` is "stop", "length" (cut at the most tokens), "loop" (ended early, for the
-    model repeated itself) or "scored" (probabilities were compared, nothing was written).
+    model repeated itself) or "scored" (probabilities were compared, nothing was written). ``cost``
+    is what the tokens cost, in the money of the prices that the options give; 0 without.
     """
 
     frame_times_s: tuple[float, ...] = ()
@@ -68,6 +69,7 @@ class Evidence(Part):
     dtype: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0
     finish_reason: str = ""
     seconds: float = 0.0
 
