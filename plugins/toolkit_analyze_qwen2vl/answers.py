@@ -146,14 +146,17 @@ class Answering:
             self._empty = self._empty or self._read_empty()
             [leanings] = self._shares(self._empty, [0], unknown, cancel)
             self._leanings.update(zip(unknown, leanings, strict=True))
+        asked = {
+            ask: sum(len(self._ids(ballot.question, prefix)) for ballot in each)
+            for ask, each in ballots.items()
+        }
         answers: list[dict[Ask, Said]] = []
         for scene, found in zip(scenes, self._shares(prefix, scenes, every, cancel), strict=True):
             rest = iter(zip(every, found, strict=True))
             answers.append({})
             for ask, each in ballots.items():
                 counted = [calibrated(next(rest)[1], self._leanings[ballot]) for ballot in each]
-                asked = sum(len(self._ids(ballot.question, prefix)) for ballot in each)
-                said = _decided(ask, counted, prefix.tokens[scene] + asked)
+                said = _decided(ask, counted, prefix.tokens[scene] + asked[ask])
                 answers[-1][ask] = self._sure(ask, said)
         return answers
 

@@ -26,8 +26,9 @@ _TEXT = r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,%d}"
 _DATA = ("enum", "const", "default", "examples")  # keys of a schema that hold values, not schemas
 _OPEN = {"additionalProperties", "patternProperties", "anyOf", "oneOf", "$ref"}
 _CLOSING = 512  # tokens; what a schema still requires is rarely a tenth of it
-_OUTSIDE = '}]"10ntf-,:{[ '
-_INSIDE = '"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@/: '
+_OUTSIDE = '}]",:10ntf-{[ '
+_INSIDE = '"@.-_/: abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'
+"""Characters outside and inside of strings, those that lead to an end first."""
 
 
 def is_decoded(form: AnswerType) -> bool:

@@ -154,6 +154,7 @@ def test_an_untrained_model_answers_in_the_type_every_time(
                 assert answer.evidence.tokens_out <= 128
 
 
+@pytest.mark.slow
 def test_asked_together_or_alone_it_answers_the_same(untrained: Path, tmp_path: Path) -> None:
     """In float32: equal words and values, and probabilities within 1e-4."""
     with build(tmp_path, model=str(untrained), max_json_tokens=24) as analyzer:
@@ -341,6 +342,50 @@ def test_a_cut_answer_is_closed_by_the_grammar(
     assert lacking is not None
     form.parse(tiny.text([*tokens, *lacking]))
     assert len(lacking) < 40
+
+
+STRICT: list[dict[str, JsonValue]] = [
+    *SCHEMAS,
+    {
+        "type": "object",
+        "properties": {
+            "email": {"type": "string", "pattern": "^[a-z]+@[a-z]+[.]com$"},
+            "when": {"type": "string", "format": "date-time"},
+            "id": {"type": "string", "format": "uuid"},
+        },
+        "required": ["email", "when", "id"],
+    },
+    {
+        "type": "array",
+        "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        "minItems": 3,
+    },
+    {"allOf": [{"properties": {"a": {"type": "integer"}}, "required": ["a"]}, SCHEMAS[2]]},
+    {
+        "type": "object",
+        "properties": {"share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}},
+        "required": ["share"],
+    },
+]
+
+
+def test_wherever_json_is_cut_it_can_be_closed(tiny: VisionModel) -> None:
+    rng = Random(7)
+    for _ in range(400):
+        form = AnswerType(kind="json", json_schema=rng.choice(STRICT))
+        guide = tiny.grammars.guide(form)
+        tokens: list[int] = []
+        for _ in range(rng.randint(1, 60)):
+            mask = int.from_bytes(guide.mask(), "little")
+            allowed = [token for token in range(mask.bit_length()) if mask >> token & 1]
+            token = rng.choice(allowed)
+            if token in tiny.ends:
+                break
+            guide.take(token)
+            tokens.append(token)
+        lacking = guide.close(tokens)
+        assert lacking is not None, (form.json_schema, tiny.text(tokens))
+        form.parse(tiny.text([*tokens, *lacking]))
 
 
 class Counted:

@@ -39,6 +39,16 @@ def test_a_good_and_a_bad_file(process: Command, film: Path, tmp_path: Path) -> 
     assert again.err == ""
 
 
+def test_a_question_of_a_wrong_type_is_refused_before_any_work(
+    toolkit: Command, film: Path
+) -> None:
+    ended = toolkit("analyze", film, *SIGNALS, "--ask", "Is it night? [yesno]")
+    assert ended.code == 2
+    assert "'[yesno]' is no type of an answer" in ended.err
+    assert "Did you mean 'yes/no'?" in ended.err
+    assert "There is no workspace" in toolkit("show", "last").err
+
+
 def test_bad_files_fail_alone_and_with_their_reason(
     toolkit: Command, film: Path, tmp_path: Path
 ) -> None:
