@@ -4,7 +4,8 @@ A film of one minute is rendered and encoded once; the long file repeats its pac
 the same pictures. Each scan (decode, scene detection, eight frames a scene) runs in a process of
 its own, which reports the peak of its resident memory over what it had before. The same peak for
 both means that memory does not grow with the length of a video. The last lines keep more frames
-of long scenes ([sampling] per_second and max_frames), which is what memory goes into.
+of long scenes ([sampling] per_second and max_frames), join short scenes and split long ones
+([scenes] min_scene_s and max_scene_s), which is what memory goes into.
 
     python benchmarks/bench_scan_memory.py --minutes 30 --height 1080
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from scanning import measure
 
 MANY = (32, 64)
+LENGTHS = {"min_scene_s": 4, "max_scene_s": 20}
 
 
 def repeat(short: Path, long: Path, times: int) -> None:
@@ -65,14 +67,17 @@ def main() -> None:
         peaks = [report("1 minute", short), report(f"{options.minutes} minutes", long)]
         for most in MANY:
             report(f"1 minute, max_frames {most}", short, per_second=60, max_frames=most)
+        report("1 minute, with lengths", short, lengths=LENGTHS)
+        both = f"1 minute, with lengths, {most}"
+        report(both, short, per_second=60, max_frames=most, lengths=LENGTHS)
         print(f"long / short: {peaks[1] / peaks[0]:.2f}")
 
 
-def report(name: str, path: Path, **sampling: int) -> float:
+def report(name: str, path: Path, lengths: dict[str, int] | None = None, **sampling: int) -> float:
     """Scan, print a line, and give the peak in MB."""
-    taken = measure("scan", [path], sampling=sampling)
+    taken = measure("scan", [path], sampling=sampling, lengths=lengths or {})
     print(
-        f"{name:24} peak {taken.peak_mb:6.1f} MB, {taken.made['frames']} frames, "
+        f"{name:26} peak {taken.peak_mb:6.1f} MB, {taken.made['frames']} frames, "
         f"{taken.made['scenes']} scenes, {taken.wall_s:.1f} s"
     )
     return taken.peak_mb

@@ -88,19 +88,24 @@ def decode(paths: Sequence[str], _: Mapping[str, Any]) -> dict[str, Any]:
 def scan(paths: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Our scan: boundaries, and the pixels of every scene's frames.
 
-    Options: `scans` files at once, `threads` within a file, `skip_nonref`, `detector`, and those
-    of the section [sampling].
+    Options: `scans` files at once, `threads` within a file, `skip_nonref`, `detector`, `sampling`
+    as in the section of this name, and as `lengths` those of [scenes].
     """
     from toolkit.hooks.manager import configure
     from toolkit.scan import Scan
     from toolkit.stages.component import Cancel
     from toolkit.stages.decode import Decoder
-    from toolkit.stages.sampling import fit
+    from toolkit.stages.sampling import size_of
     from toolkit.stages.scenes import SceneDetector
+    from toolkit.thumbnails import size_of as thumbnail_size
 
     pyav = {key: options[key] for key in ("threads", "skip_nonref") if key in options}
     settings, plugins, _ = configure(
-        arguments={"decode": {"pyav": pyav}, "sampling": options.get("sampling", {})}
+        arguments={
+            "decode": {"pyav": pyav},
+            "sampling": options.get("sampling", {}),
+            "scenes": options.get("lengths", {}),
+        }
     )
     name = options.get("detector") or settings.scenes.plugin
     decoder = plugins.make(Decoder, "decode", "pyav", settings).component
@@ -110,18 +115,20 @@ def scan(paths: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
         waiting.put(path)
     made: dict[str, Any] = {"frames": 0, "scenes": 0, "picked_s": [], "detector": name}
 
+    def asked(shown: tuple[int, int]) -> list[tuple[int, int]]:
+        width = settings.scenes.thumbnail_width
+        return [size_of(shown, settings.sampling), thumbnail_size(shown, width)]
+
     def work() -> None:
         while True:
             try:
                 video = decoder.probe(Path(waiting.get_nowait()))
             except queue.Empty:
                 return
-            found = Scan(decoder, detector, video, settings, Cancel(), settings.sampling)
+            found = Scan(decoder, detector, video, settings, Cancel(), settings.sampling, asked)
             for scene in found:
-                sampling = settings.sampling
-                size = fit(*found.size, sampling.max_pixels, sampling.multiple)
                 for frame in scene.picked:
-                    frame.rgb(*size)
+                    frame.rgb(*size_of(found.size, settings.sampling))
                     made["picked_s"].append(frame.pts_s)
                 scene.picked.clear()
                 made["scenes"] += 1

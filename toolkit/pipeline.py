@@ -27,16 +27,17 @@ from toolkit.errors import (
 )
 from toolkit.hooks.manager import PluginManager
 from toolkit.records import Analysis, Answer, Completion, Scene, Source, Video
+from toolkit.revisit import revisited
 from toolkit.scan import Found, Scan
 from toolkit.sources import stamp
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Progress
-from toolkit.stages.sampling import frames_of
+from toolkit.stages.sampling import frames_of, size_of
 from toolkit.stages.tags import merge
 from toolkit.stages.tones import with_method
 from toolkit.watchdog import within
-from toolkit.work import Trouble, Work, wrapped
+from toolkit.work import Trouble, Work, pending, wrapped
 
 __all__ = ["Pipeline", "cancel_request"]
 
@@ -124,8 +125,9 @@ class Pipeline:
     def scan(self, video: Video, cancel: Cancel) -> Iterator[Work]:
         """The video's scenes, with frames where somebody has still to look at them.
 
-        A video whose scenes are all known and answered is not decoded again. The last work's
-        ``closing`` says that the scan is complete: save it when all works are saved.
+        A video whose scenes are all known is not scanned again: only the frames that are still to
+        be looked at are read. Of a scan, the last work's ``closing`` says that it is complete: save
+        it when all works are saved.
 
         Raises:
             DecodeError: The file cannot be decoded.
@@ -133,12 +135,17 @@ class Pipeline:
         """
         if self.scanned(video):
             scenes = self.store.find(Scene, video_id=video.id, detector=self.crew.detector_key)
-            works = self._works(video, scenes)
-            if not any(work.missing for work in works):
-                yield from works
+            works = pending(self.crew, video, scenes)
+            asked = [work.scene for work in works if work.missing]
+            if all(scene.sampler == self.crew.sampler_key for scene in asked):
+                frames = revisited(self.crew.decoder, video, asked, self.settings, cancel)
+                for work in works:
+                    work.frames = next(frames) if work.missing else None
+                    yield work
                 return
         crew, settings = self.crew, self.settings
-        scan = Scan(crew.decoder, crew.detector, video, settings, cancel, settings.sampling)
+        sampling = settings.sampling
+        scan = Scan(crew.decoder, crew.detector, video, settings, cancel, sampling, self._asked)
         last: Work | None = None
         try:
             for found in scan:
@@ -163,9 +170,15 @@ class Pipeline:
         ]
         yield last
 
+    def _asked(self, shown: tuple[int, int]) -> list[tuple[int, int]]:
+        """The sizes that picked frames are converted to."""
+        width = self.settings.scenes.thumbnail_width
+        thumbnail = [thumbnails.size_of(shown, width)] if width else []
+        return [size_of(shown, self.settings.sampling), *thumbnail]
+
     def _found(self, video: Video, found: Found, size: tuple[int, int]) -> Work:
         scene = self._scene(video, found, size)
-        work = self._works(video, [scene])[0]
+        work = pending(self.crew, video, [scene])[0]
         work.new.append(scene)
         if work.missing:
             options, key = self.settings.sampling, self.crew.sampler_key
@@ -182,6 +195,8 @@ class Pipeline:
             end_s=found.end_s,
             kind=found.kind,
             score=found.score,
+            sampler=self.crew.sampler_key,
+            sampled_s=tuple(frame.pts_s for frame in found.picked),
         )
         width = self.settings.scenes.thumbnail_width
         if not width or not found.picked:
@@ -195,37 +210,6 @@ class Pipeline:
         """Whether all scenes of the video are in the store."""
         done = Completion.of(video.id, "scan", self.crew.detector_key)
         return self.store.count(Completion, id=done.id) > 0
-
-    def _works(self, video: Video, scenes: Sequence[Scene]) -> list[Work]:
-        ids = [scene.id for scene in scenes]
-        asked = self.crew.asked
-        answers: dict[str, list[Answer]] = {}
-        for answer in self.store.find(Answer, scene_id=ids) if asked else ():
-            if (answer.analyzer, answer.ask) in asked:
-                answers.setdefault(answer.scene_id, []).append(answer)
-        keys = [job.key for job in self.crew.taggers]
-        done = {
-            (c.item_id, c.key)
-            for c in self.store.find(Completion, stage="tags", key=keys, item_id=ids)
-        }
-        works = []
-        for scene in scenes:
-            have = answers.get(scene.id, [])
-            known = {(answer.analyzer, answer.ask) for answer in have}
-            missing = {
-                place: [ask for ask in job.asks if (job.key, ask.key) not in known]
-                for place, job in enumerate(self.crew.analyzers)
-            }
-            works.append(
-                Work(
-                    video,
-                    scene,
-                    answers=have,
-                    missing={place: asks for place, asks in missing.items() if asks},
-                    tagged=all((scene.id, key) in done for key in keys),
-                )
-            )
-        return works
 
     def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> Iterator[Work]:
         """Let one analyzer answer what it has still to answer about these scenes.

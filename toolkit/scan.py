@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from toolkit.errors import NotAVideoError
 from toolkit.records import Video
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import DecodedFrame, Decoder, FrameStream
+from toolkit.stages.keeping import Budget
 from toolkit.stages.lengths import Closed, Lengths
 from toolkit.stages.sampling import Reservoir
 from toolkit.stages.scenes import SceneDetector
@@ -39,7 +40,8 @@ class Found:
 class Scan:
     """One pass over a file. Iterate it once; each scene comes as soon as it closes.
 
-    Memory does not grow with the file: a bounded choice of the open scene's frames is kept.
+    Memory does not grow with the file: a bounded choice of the open scene's frames is kept, and
+    where these are many or large, pixels in their place.
 
     Args:
         decoder: Reads the file.
@@ -48,6 +50,8 @@ class Scan:
         settings: How short and how long scenes may be, and when a decoder counts as stuck.
         cancel: Ends the scan.
         sampling: Which frames to pick from each scene; None for boundaries only.
+        asked: From the size as shown, all sizes that a picked frame will be asked for: others may
+            not be there. None if it could be any; then decoders' frames are kept, however many.
 
     Attributes:
         size: Width and height as shown, in pixels; known once the first scene came.
@@ -65,12 +69,14 @@ class Scan:
         settings: Settings,
         cancel: Cancel,
         sampling: Sampling | None = None,
+        asked: Callable[[tuple[int, int]], Collection[tuple[int, int]]] | None = None,
     ) -> None:
         self._decoder = decoder
         self._detector = detector
         self._video = video
         self._cancel = cancel
         self._sampling = sampling
+        self._asked = asked
         self._lengths = settings.scenes
         self._stall_s = settings.decode.stall_s
         self.size = (video.width, video.height)
@@ -92,9 +98,15 @@ class Scan:
         self.size = (stream.width, stream.height)
         width, height = _small(self._video, self._detector.width)
         image_format = self._detector.image_format
-        watch = self._detector.start(stream.frame_s)
-        parts = 2 if self._lengths.max_scene_s else 1
-        kept = Reservoir(self._sampling or Sampling(), parts, image_format)
+        watch = self._detector.start(stream.frame_s, colours=stream.colours)
+        budget = None
+        if self._asked:
+            frame_bytes = self._video.width * self._video.height * 3 // 2
+            frame_bytes *= 2 if self._video.bit_depth > 8 else 1
+            budget = Budget(frame_bytes, self._asked(self.size))
+        kept = Reservoir(
+            self._sampling or Sampling(), self._lengths.max_scene_s, image_format, budget
+        )
         scenes = Lengths(self._lengths, kept)
         for frame in stream:
             beat()

@@ -8,9 +8,15 @@ from toolkit.records import Scene, Video, new_id
 from toolkit.stages.decode import DecodedFrame
 from toolkit.stages.tones import tone_mapped
 
-__all__ = ["write"]
+__all__ = ["size_of", "write"]
 
 _QUALITY = 80
+
+
+def size_of(shown: tuple[int, int], width: int) -> tuple[int, int]:
+    """Width and height of a thumbnail, at most so wide, of a video that is shown in this size."""
+    width = min(width, shown[0])
+    return width, max(1, round(shown[1] * width / shown[0]))
 
 
 def write(
@@ -36,9 +42,7 @@ def write(
     """
     from PIL import Image
 
-    width = min(width, size[0])
-    picture = frame.rgb(width, max(1, round(size[1] * width / size[0])))
-    picture = tone_mapped(picture, video.colour_transfer)
+    picture = tone_mapped(frame.rgb(*size_of(size, width)), video.colour_transfer)
     path = folder / scene.video_id[:2] / scene.video_id / f"{scene.id}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_suffix(f".{new_id()}.part")  # two runs may make the same picture at once

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from toolkit.crew import Crew
 from toolkit.errors import ToolkitError
-from toolkit.records import Answer, Ask, Frames, Record, Scene, Video
+from toolkit.records import Answer, Ask, Completion, Frames, Record, Scene, Video
 
-__all__ = ["Trouble", "Work", "wrapped"]
+__all__ = ["Trouble", "Work", "pending", "wrapped"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,38 @@ class Work:
     def reused(self) -> bool:
         """Whether nothing had to be done."""
         return not self.new and not self.troubles
+
+
+def pending(crew: Crew, video: Video, scenes: Sequence[Scene]) -> list[Work]:
+    """These scenes of a video as work: what the store has of them, and what is missing."""
+    ids = [scene.id for scene in scenes]
+    asked = crew.asked
+    answers: dict[str, list[Answer]] = {}
+    for answer in crew.store.find(Answer, scene_id=ids) if asked else ():
+        if (answer.analyzer, answer.ask) in asked:
+            answers.setdefault(answer.scene_id, []).append(answer)
+    keys = [job.key for job in crew.taggers]
+    done = {
+        (c.item_id, c.key) for c in crew.store.find(Completion, stage="tags", key=keys, item_id=ids)
+    }
+    works = []
+    for scene in scenes:
+        have = answers.get(scene.id, [])
+        known = {(answer.analyzer, answer.ask) for answer in have}
+        missing = {
+            place: [ask for ask in job.asks if (job.key, ask.key) not in known]
+            for place, job in enumerate(crew.analyzers)
+        }
+        works.append(
+            Work(
+                video,
+                scene,
+                answers=have,
+                missing={place: asks for place, asks in missing.items() if asks},
+                tagged=all((scene.id, key) in done for key in keys),
+            )
+        )
+    return works
 
 
 def wrapped(kind: type[ToolkitError], what: str, error: Exception) -> ToolkitError:

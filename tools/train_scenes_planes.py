@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from toolkit_scenes_planes import blends, jumps  # noqa: E402
 from toolkit_scenes_planes.fades import blank_near  # noqa: E402
 from toolkit_scenes_planes.judge import terms  # noqa: E402
-from toolkit_scenes_planes.picture import Picture, cell_side, change  # noqa: E402
+from toolkit_scenes_planes.picture import cell_side, changes, pictures  # noqa: E402
 from toolkit_scenes_planes.reel import Reel  # noqa: E402
 
 Rows: TypeAlias = npt.NDArray[np.float64]
@@ -34,6 +34,8 @@ WEIGHTS = ROOT / "plugins" / "toolkit_scenes_planes" / "weights.json"
 PENALTY = {"cut": 8.0, "dissolve": 15.0, "wipe": 15.0, "dissolve_glance": 2.0, "wipe_glance": 2.0}
 DULL = "recoloured"
 """A feature that boundaries of our films show more than those of a film of one colour would."""
+WIDTH = 128
+"""Of the small planes, in pixels: the detector's own."""
 CHEAP = 11
 """How many of a blend's features a glance gives."""
 
@@ -46,8 +48,8 @@ def planes(path: Path) -> npt.NDArray[np.uint8]:
         from toolkit_decode_pyav.decoder import PyAVDecoder
 
         with PyAVDecoder(PyAVOptions()).open(path) as stream:
-            height = round(stream.height * 256 / stream.width / 2) * 2
-            np.save(kept, np.stack([frame.small(256, height, "yuv420p") for frame in stream]))
+            height = round(stream.height * WIDTH / stream.width / 2) * 2
+            np.save(kept, np.stack([frame.small(WIDTH, height, "yuv420p") for frame in stream]))
     loaded: npt.NDArray[np.uint8] = np.load(kept, mmap_mode="r")
     return loaded
 
@@ -89,9 +91,9 @@ def candidates(film: npt.NDArray[np.uint8], truth: list[dict[str, Any]]) -> dict
     """Features and labels of what the detector would look at."""
     side = cell_side(film.shape[2], film.shape[1] * 2 // 3)
     reel = Reel(len(film))
-    for number, image in enumerate(film):
-        picture = Picture(np.array(image), side)
-        reel.add(picture, change(reel[number - 1], picture) if number else 0.0)
+    for start in range(0, len(film), 8):
+        taken = pictures([np.array(image) for image in film[start : start + 8]], side)
+        reel.extend(taken, changes(reel[start - 1] if start else None, taken))
     cuts = [
         (at, jumps.features(reel, at), label_jump(at, truth))
         for at in range(1, len(film))

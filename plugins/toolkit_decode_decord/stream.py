@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DecodeError, NotAVideoError
-from toolkit.stages.decode import ImageFormat
+from toolkit.stages.decode import Colours, ImageFormat
 from toolkit_decode_decord.opening import mapped
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class DecordStream(Iterator[DecordFrame]):
         self.times_s: npt.NDArray[np.float64] = times[:, 0]
         self.end_s = float(times[-1, 1])
         self.frame_s = 1 / rate if rate else 0.04
+        self.colours = Colours()  # of the planes that are made by Pillow, out of RGB
         self._step = max(2, memory_bytes // (3 * self.width * self.height))
         self._frames = self._read()
 

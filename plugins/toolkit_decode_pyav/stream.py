@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from toolkit.errors import DecodeError, NotAVideoError
-from toolkit.stages.decode import ImageFormat
+from toolkit.stages.decode import Colours, ImageFormat
 from toolkit_decode_pyav.clock import Clock
 from toolkit_decode_pyav.opening import unreadable
 
@@ -32,6 +32,7 @@ _READ_ATTEMPTS = 64
 _UNORDERED = frozenset({("avi", "h264")})
 """What AVI times in order of decoding, and FFmpeg does not put into that of presentation."""
 _BT709, _UNSPECIFIED, _HD_LINES = 1, 2, 576
+_FULL_RANGE = 2
 
 
 class PyAVFrame:
@@ -122,6 +123,9 @@ class PyAVStream(Iterator[PyAVFrame]):
                 path=str(path),
             ) from self._problem
         self.use_dts = self.first.pts is None or (container.format.name, codec) in _UNORDERED
+        self.colours = Colours(
+            bt709=self.first.colorspace == _BT709, full_range=self.first.color_range == _FULL_RANGE
+        )
         self.start_s = float((self.first.pts or 0) * self.tick)
         self.rotation, self._mirrored = _orientation(self.first)
         shape = pixel_shape(stream)

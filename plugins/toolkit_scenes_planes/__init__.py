@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from toolkit.hooks.specs import Context, SceneDetectorPlugin, hookimpl
 from toolkit.stages.component import Options
@@ -34,11 +34,24 @@ class PlanesOptions(Options):
     fades: bool = Field(default=True, description="Whether to find fades through black or white.")
     wipes: bool = Field(default=True, description="Whether to find wipes.")
     min_scene_s: float = Field(
-        default=0.4, ge=0, description="Shortest scene in seconds; of boundaries closer, one stays."
+        default=0.4,
+        ge=0,
+        description="Shortest scene in seconds; of boundaries closer, one stays. 0.6 if nothing is"
+        " said and the method is one of PySceneDetect's, as it is there.",
     )
     width: int = Field(
-        default=256, ge=32, description="Width in pixels of the pictures it looks at."
+        default=128,
+        ge=32,
+        description="Width in pixels of the pictures it looks at. 256 if nothing is said and the"
+        " method is one of PySceneDetect's, as it is there.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_rules_are(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("method", "learned") != "learned":
+            return {"min_scene_s": 0.6, "width": 256, **given}
+        return given
 
 
 @hookimpl
@@ -48,6 +61,7 @@ def toolkit_scene_detectors() -> Iterator[SceneDetectorPlugin]:
         name="planes",
         options=PlanesOptions,
         factory=_make,
+        version="2",
         summary="cuts, dissolves, fades and wipes; shake, flashes and pans told apart",
         extra="planes",
         requires=("numpy",),

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from math import exp, log
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toolkit.records import Cut
+from toolkit.stages.decode import Colours
 from toolkit.stages.scenes import DetectorPass, SceneDetector
 from toolkit_scenes_planes import PlanesOptions, blends, jumps
 from toolkit_scenes_planes.fades import Fades, blank_near
 from toolkit_scenes_planes.judge import judges
-from toolkit_scenes_planes.picture import Picture, cell_side, change
+from toolkit_scenes_planes.picture import cell_side, changes, pictures
 from toolkit_scenes_planes.reel import Reel
 from toolkit_scenes_planes.rules import RulesPass
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
 
     from toolkit.stages.decode import ImageFormat
 
 __all__ = ["PlanesDetector"]
+
+_Blend: TypeAlias = Literal["dissolve", "wipe"]
 
 _USUAL_S = 0.04
 """Length of a frame at which blends are looked at, about; of faster videos, every other frame."""
@@ -36,6 +41,9 @@ _LASTING = 30
 """Pictures after which even a blend without end is settled."""
 _HOPE = -2.5
 """Odds by cheap features below which a stretch is not worth the dear ones."""
+_BATCH = 8
+"""Frames taken in one go: one by one, each would find the processor's caches full of the decoder's
+work, and numpy would cost more in calls than in numbers."""
 _SURE = 4.0
 """Odds of a fade: a picture that turns blank and comes back as another one."""
 
@@ -49,10 +57,10 @@ class PlanesDetector(SceneDetector):
         self.width = options.width
         self._options = options
 
-    def start(self, frame_s: float) -> DetectorPass:
+    def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
         if self._options.method == "learned":
             return _Pass(self._options, frame_s)
-        return RulesPass(self._options)
+        return RulesPass(self._options, colours or Colours())
 
 
 @dataclass(frozen=True)
@@ -84,11 +92,12 @@ class _Pass(DetectorPass):
             for half in blends.HALVES
             if 2 * half * frame_s * self._stride <= _LONGEST_S or half == min(blends.HALVES)
         ]
-        held = _BEHIND + max(blends.HALVES) + blends.MARGIN + 2
-        self._all = Reel(jumps.BEFORE + jumps.AFTER + 2)
+        held = _BEHIND + max(blends.HALVES) + blends.MARGIN + 2 + _BATCH
+        self._all = Reel(jumps.BEFORE + jumps.AFTER + 2 + _BATCH)
         self._some = Reel(held)
         self._late = (_BEHIND + _TOGETHER) * self._stride
         self._times: deque[float] = deque(maxlen=self._late + 8 * held * self._stride)
+        self._waiting: list[npt.NDArray[np.uint8]] = []
         self._fades = Fades(white=False), Fades(white=True)
         self._cuts: deque[int] = deque(maxlen=64)
         self._blend: list[_Found] = []
@@ -97,43 +106,58 @@ class _Pass(DetectorPass):
         self._since = 0.0
 
     def push(self, pts_s: float, image: npt.NDArray[np.uint8]) -> list[Cut]:
-        now = self._all.count
-        picture = Picture(image, cell_side(image.shape[1], image.shape[0] * 2 // 3))
-        step = change(self._all[now - 1], picture) if now else 0.0
-        self._all.add(picture, step)
-        self._times.append(pts_s)
-        self._since += step
-        if now == 0:
+        if not self._times:
             self._last = replace(self._last, at_s=pts_s)
-        if now >= jumps.AFTER:
-            self._judge_jump(now - jumps.AFTER + 1)
-        if now % self._stride == 0:
-            self._some.add(picture, self._since)
-            self._since = 0.0
-            if self._options.fades:
-                self._watch_fades()
-            self._judge_blends(self._some.count - 1 - _BEHIND)
-        return self._settle(now - self._late)
+        self._times.append(pts_s)
+        self._waiting.append(image)
+        if len(self._waiting) < _BATCH:
+            return []
+        self._take()
+        return self._settle(self._all.count - 1 - self._late)
 
     def finish(self) -> list[Cut]:
+        if self._waiting:
+            self._take()
         count = self._all.count
-        for at in range(max(1, count - jumps.AFTER + 1), count):
-            self._judge_jump(at)
-        for at in range(max(0, self._some.count - _BEHIND), self._some.count):
-            self._judge_blends(at)
+        self._judge_jumps(max(1, count - jumps.AFTER + 1), count)
+        self._judge_blends(max(0, self._some.count - _BEHIND), self._some.count)
         self._end_blend()
         return self._settle(count)
 
-    def _judge_jump(self, at: int) -> None:
-        if at > 0 and jumps.stands_out(self._all, at):
-            odds = judges()["cut"](jumps.features(self._all, at))
-            if odds > self._least:
-                self._cuts.append(at)
-                self._add(_Found(at, self._time(at), "cut", odds, at - 1, at))
+    def _take(self) -> None:
+        """Look at what the waiting frames show, and at what they let be seen of those before."""
+        height, width = self._waiting[0].shape
+        taken = pictures(self._waiting, cell_side(width, height * 2 // 3))
+        self._waiting = []
+        start, stride = self._all.count, self._stride
+        steps = changes(self._all[start - 1] if start else None, taken)
+        self._all.extend(taken, steps)
+        some, since = [], []
+        for number, (picture, step) in enumerate(zip(taken, steps, strict=True), start=start):
+            self._since += step
+            if number % stride == 0:
+                some.append(picture)
+                since.append(self._since)
+                self._since = 0.0
+        looked = self._some.count
+        self._some.extend(some, since)
+        self._judge_jumps(max(1, start - jumps.AFTER + 1), self._all.count - jumps.AFTER + 1)
+        if self._options.fades:
+            for now in range(looked, self._some.count):
+                self._watch_fades(now)
+        self._judge_blends(max(0, looked - _BEHIND), self._some.count - _BEHIND)
 
-    def _watch_fades(self) -> None:
+    def _judge_jumps(self, start: int, stop: int) -> None:
+        for at in range(start, stop):
+            if jumps.stands_out(self._all, at):
+                odds = judges()["cut"](jumps.features(self._all, at))
+                if odds > self._least:
+                    self._cuts.append(at)
+                    self._add(_Found(at, self._time(at), "cut", odds, at - 1, at))
+
+    def _watch_fades(self, now: int) -> None:
         for fades in self._fades:
-            blank = fades.step(self._some)
+            blank = fades.step(self._some, now)
             if blank is None:
                 continue
             first, last = (blank.start - 1) * self._stride, (blank.stop + 1) * self._stride
@@ -141,36 +165,42 @@ class _Pass(DetectorPass):
                 at = blank.middle * self._stride
                 self._add(_Found(at, self._time(at), "fade", _SURE, first, last))
 
-    def _judge_blends(self, at: int) -> None:
-        """Look at the stretches around this picture, long ones not around every one."""
-        kinds = [k for k, on in self._kinds() if on]
-        for half in self._halves if kinds else ():
-            if at % blends.HALVES[half] or at - half < 0 or at + half >= self._some.count:
-                continue
-            first, last = (at - half) * self._stride, (at + half) * self._stride
-            if any(first < cut <= last for cut in self._cuts):
-                continue
-            seen = blends.glance(self._some, at, half)
-            if seen is None or not blends.worth_a_look(seen):
-                continue
-            if max(judges()[f"{kind}_glance"](seen) for kind in kinds) < _HOPE:
-                continue
-            if blank_near(self._some, at - half, at + half):
-                continue
-            features = blends.look(self._some, at, half, seen)
-            for kind in kinds:
-                odds = judges()[kind](features)
-                if odds > self._least:
-                    middle = blends.middle(self._some, at, half) * self._stride
-                    found = _Found(middle, self._time(middle), kind, odds, first, last)
-                    self._blend.append(found)
-        if self._blend:
-            quiet = at * self._stride - max(found.at for found in self._blend)
-            lasting = at * self._stride - self._blend[0].at
-            if quiet > _TOGETHER * self._stride - 1 or lasting > _LASTING * self._stride:
-                self._end_blend()
+    def _judge_blends(self, start: int, stop: int) -> None:
+        """Look at the stretches around these pictures, long ones not around every one."""
+        kinds = [kind for kind, on in self._kinds() if on]
+        hopeful = {
+            half: blends.hopeful(self._some, half, range(start, stop)) for half in self._halves
+        }
+        for at in range(start, stop):
+            for half in self._halves if kinds else ():
+                if at in hopeful[half]:
+                    self._judge_blend(at, half, kinds)
+            if self._blend:
+                quiet = at * self._stride - max(found.at for found in self._blend)
+                lasting = at * self._stride - self._blend[0].at
+                if quiet > _TOGETHER * self._stride - 1 or lasting > _LASTING * self._stride:
+                    self._end_blend()
 
-    def _kinds(self) -> tuple[tuple[Literal["dissolve", "wipe"], bool], ...]:
+    def _judge_blend(self, at: int, half: int, kinds: Sequence[_Blend]) -> None:
+        first, last = (at - half) * self._stride, (at + half) * self._stride
+        if any(first < cut <= last for cut in self._cuts):
+            return
+        seen = blends.glance(self._some, at, half)
+        if seen is None or not blends.worth_a_look(seen):
+            return
+        if max(judges()[f"{kind}_glance"](seen) for kind in kinds) < _HOPE:
+            return
+        if blank_near(self._some, at - half, at + half):
+            return
+        features = blends.look(self._some, at, half, seen)
+        for kind in kinds:
+            odds = judges()[kind](features)
+            if odds > self._least:
+                middle = blends.middle(self._some, at, half) * self._stride
+                found = _Found(middle, self._time(middle), kind, odds, first, last)
+                self._blend.append(found)
+
+    def _kinds(self) -> tuple[tuple[_Blend, bool], ...]:
         return ("dissolve", self._options.dissolves), ("wipe", self._options.wipes)
 
     def _end_blend(self) -> None:

@@ -101,9 +101,8 @@ class Fades:
         self._contrasts: deque[float] = deque([0.0], maxlen=_MEMORY)
         self._left: deque[Blank] = deque()
 
-    def step(self, reel: Reel) -> Blank | None:
-        """Look at the newest picture; gives a fade that has ended."""
-        now = reel.count - 1
+    def step(self, reel: Reel, now: int) -> Blank | None:
+        """Look at the next picture; gives a fade that has ended."""
         picture = reel[now]
         level = picture.to_white if self._white else picture.to_black
         blank = self._open
@@ -126,7 +125,7 @@ class Fades:
         self._contrasts.append(picture.contrast)
         if self._left and now >= self._left[0].stop + _WAIT:
             blank = self._left.popleft()
-            if blank.length >= _DEEP or not _returns(blank, reel):
+            if blank.length >= _DEEP or not _returns(blank, reel, now):
                 return blank
         return None
 
@@ -136,9 +135,8 @@ class Fades:
         return len(last) == _STAYS and max(last) - min(last) < 0.05 * level + 0.2
 
 
-def _returns(blank: Blank, reel: Reel) -> bool:
+def _returns(blank: Blank, reel: Reel, now: int) -> bool:
     """Whether what comes after shows the same as what was before: a flash."""
-    now = reel.count - 1
     after = [reel[i] for i in range(now - _WAIT + 1, now + 1)]
     colours = min(mixture(blank.before, picture) for picture in after)
     if colours < _RECOLOURED[0]:

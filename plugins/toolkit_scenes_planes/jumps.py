@@ -43,17 +43,16 @@ FEATURES = (
 
 def stands_out(reel: Reel, at: int) -> bool:
     """Whether the step to this frame is one that is worth a closer look."""
-    change = reel.change(at)
-    if change < _LEAST or change < max(reel.change(i) for i in range(at - 2, at + 3)):
+    around = reel.changes(at - 2, at + 3)
+    change = around[2]
+    if change < _LEAST or change < max(around):
         return False
     return change >= 1.6 * min(_around(reel, at)) + 1
 
 
 def _around(reel: Reel, at: int) -> tuple[float, float]:
     """Mean change of the steps before and after."""
-    before = [reel.change(i) for i in range(at - 5, at)]
-    after = [reel.change(i) for i in range(at + 1, at + 6)]
-    return sum(before) / 5, sum(after) / 5
+    return sum(reel.changes(at - 5, at)) / 5, sum(reel.changes(at + 1, at + 6)) / 5
 
 
 def features(reel: Reel, at: int) -> list[float]:

@@ -7,13 +7,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
 
     Floats: TypeAlias = npt.NDArray[np.float32]
     Levels: TypeAlias = npt.NDArray[np.uint8]
 
-__all__ = ["Picture", "cell_side", "change", "distance", "mixture", "tinted", "unlike"]
+__all__ = [
+    "Picture",
+    "cell_side",
+    "changes",
+    "distance",
+    "mixture",
+    "pictures",
+    "tinted",
+    "unlike",
+]
 
 _CELLS = 2304
 """Cells of the fine grid of a picture, about: 36 x 64 at 16:9."""
@@ -38,46 +49,36 @@ def cell_side(width: int, height: int) -> int:
 
 
 class Picture:
-    """A frame's cells, and what follows from them, computed when first asked for.
+    """A frame's cells, and what follows from them: made by `pictures`, several at a time.
 
-    Args:
-        planes: The frame as yuv420p, uint8 (height * 3 // 2, width).
-        side: Pixels on a side of a fine cell.
+    What is seldom needed is computed when it is first asked for.
 
     Attributes:
         fine: Mean brightness of cells, 0 to 255, as (rows, columns); rows and columns are even.
         coarse: Mean brightness and two of colour of two by two cells, as (3, rows / 2,
             columns / 2).
-        contrast: Deviation of brightness: near 0 where the picture is all one.
+        patches: Blocks of two by two coarse cells, as (blocks, 12).
+        blocks: Rows and columns of these blocks.
+        normal: Brightness of the coarse cells, of mean 0 and deviation 1: light and fades fall out.
+        light: Its mean before that.
+        contrast: Its deviation before that: near 0 where the picture is all one.
+        to_black: How much brighter than black it is on average, in levels of 256.
+        to_white: How much darker than white it is on average, in levels of 256.
     """
 
-    def __init__(self, planes: npt.NDArray[np.uint8], side: int) -> None:
-        import numpy as np
+    def __init__(
+        self, fine: Floats, coarse: Floats, patches: Floats, normal: Floats, levels: list[float]
+    ) -> None:
+        self.fine = fine
+        self.coarse = coarse
+        self.patches = patches
+        self.normal = normal
+        self.light, self.contrast, self.to_black, self.to_white = levels
 
-        height, width = planes.shape[0] * 2 // 3, planes.shape[1]
-        self.fine = _even(_means(planes[:height], side))
-        rows, columns = self.fine.shape[0] // 2, self.fine.shape[1] // 2
-        self.coarse = np.empty((3, rows, columns), np.float32)
-        self.coarse[0] = _halved(self.fine)
-        chroma = planes.reshape(-1)[height * width :].reshape(2, height // 2, width // 2)
-        for plane, colour in enumerate(chroma, start=1):
-            self.coarse[plane] = _means(colour, side)[:rows, :columns]
-        self.contrast = float(self.coarse[0].std())
-
-    @cached_property
-    def normal(self) -> Floats:
-        """Brightness of the coarse cells, of mean 0 and deviation 1: light and fades fall out."""
-        return self._normalised(self.coarse[0])
-
-    @cached_property
-    def to_black(self) -> float:
-        """How much brighter than black it is on average, in levels of 256."""
-        return float((self.coarse[0] - _BLACK).clip(min=0).sum() / self.coarse[0].size)
-
-    @cached_property
-    def to_white(self) -> float:
-        """How much darker than white it is on average, in levels of 256."""
-        return float((_WHITE - self.coarse[0]).clip(min=0).sum() / self.coarse[0].size)
+    @property
+    def blocks(self) -> tuple[int, int]:
+        _, rows, columns = self.coarse.shape
+        return rows // min(2, rows), columns // min(2, columns)
 
     @cached_property
     def energy(self) -> float:
@@ -104,21 +105,6 @@ class Picture:
         count[1:] += np.bincount(bins.ravel(), share, 3 * _BINS)[:-1]
         return (count / values.shape[1]).astype(np.float32)
 
-    @property
-    def blocks(self) -> tuple[int, int]:
-        """Rows and columns of `patches`."""
-        _, rows, columns = self.coarse.shape
-        return rows // min(2, rows), columns // min(2, columns)
-
-    @cached_property
-    def patches(self) -> Floats:
-        """Blocks of two by two coarse cells, as (blocks, 12)."""
-        high, wide = min(2, self.coarse.shape[1]), min(2, self.coarse.shape[2])
-        rows, columns = self.blocks
-        even = self.coarse[:, : rows * high, : columns * wide]
-        parts = even.reshape(3, rows, high, columns, wide).transpose(1, 3, 0, 2, 4)
-        return parts.reshape(rows * columns, -1)
-
     @cached_property
     def shown(self) -> Levels:
         """The normalised brightness of the coarse cells, in 32 levels a deviation."""
@@ -126,7 +112,7 @@ class Picture:
 
     @cached_property
     def shifted(self) -> Levels:
-        """The same under every shift in reach, as (down, across, rows, columns)."""
+        """The same under every shift in reach, by half cells, as (shifts, rows, columns)."""
         import numpy as np
         from numpy.lib.stride_tricks import sliding_window_view
 
@@ -134,23 +120,58 @@ class Picture:
         smooth = smooth[:-1] + smooth[1:]
         smooth = (smooth[:, :-1] + smooth[:, 1:]) * np.float32(0.25)
         down, across = _REACH
-        wide = np.pad(_levels(self._normalised(smooth)), ((down, down), (across, across)), "edge")
+        smooth = (smooth - self.light) / max(self.contrast, _FLAT)
+        wide = np.pad(_levels(smooth), ((down, down), (across, across)), "edge")
         rows, columns = self.fine.shape
         views = sliding_window_view(wide, (rows - 1, columns - 1))[:, :, ::2, ::2]
-        return np.ascontiguousarray(views[: 2 * down + 1, : 2 * across + 1])
-
-    def _normalised(self, light: Floats) -> Floats:
-        normal: Floats = (light - self.coarse[0].mean()) / max(self.contrast, _FLAT)
-        return normal
+        views = views[: 2 * down + 1, : 2 * across + 1]
+        return views.reshape(-1, *views.shape[2:])
 
 
-def change(a: Picture, b: Picture) -> float:
-    """How much two pictures differ as they stand, in levels of 256."""
+def pictures(images: Sequence[npt.NDArray[np.uint8]], side: int) -> list[Picture]:
+    """The pictures of some frames of one size: together they cost a fraction of one by one.
+
+    Args:
+        images: The frames as yuv420p, uint8 (height * 3 // 2, width).
+        side: Pixels on a side of a fine cell.
+    """
     import numpy as np
 
-    step = np.abs(a.fine - b.fine)
-    tint = np.abs(a.coarse[1:] - b.coarse[1:])
-    return float(step.sum() / step.size + tint.sum() / tint.size)
+    planes = np.stack(images)
+    count, height, width = len(planes), planes.shape[1] * 2 // 3, planes.shape[2]
+    fine = _even(_means(planes[:, :height], side))
+    rows, columns = fine.shape[1] // 2, fine.shape[2] // 2
+    coarse = np.empty((count, 3, rows, columns), np.float32)
+    coarse[:, 0] = _halved(fine)
+    chroma = planes.reshape(count, -1)[:, height * width :]
+    chroma = chroma.reshape(count * 2, height // 2, width // 2)
+    colours = _means(chroma, side)[:, :rows, :columns]
+    coarse[:, 1:] = colours.reshape(count, 2, *colours.shape[1:])
+    high, wide = min(2, rows), min(2, columns)
+    even = coarse[:, :, : rows // high * high, : columns // wide * wide]
+    parts = even.reshape(count, 3, rows // high, high, columns // wide, wide)
+    patches = parts.transpose(0, 2, 4, 1, 3, 5).reshape(count, -1, 3 * high * wide)
+    luma = coarse[:, 0].reshape(count, -1)
+    light, contrast = luma.mean(axis=1), luma.std(axis=1)
+    normal = (luma - light[:, None]) / contrast.clip(min=_FLAT)[:, None]
+    normal = normal.reshape(count, rows, columns)
+    to_black = (luma - _BLACK).clip(min=0).mean(axis=1)
+    to_white = (_WHITE - luma).clip(min=0).mean(axis=1)
+    levels = np.stack([light, contrast, to_black, to_white], axis=1).tolist()
+    return [Picture(*each) for each in zip(fine, coarse, patches, normal, levels, strict=True)]
+
+
+def changes(before: Picture | None, taken: Sequence[Picture]) -> list[float]:
+    """How much each picture differs from the one before it as it stands, in levels of 256."""
+    import numpy as np
+
+    row = [before or taken[0], *taken]
+    fine = np.stack([picture.fine for picture in row])
+    tint = np.stack([picture.coarse[1:] for picture in row])
+    steps = np.abs(fine[1:] - fine[:-1]).mean(axis=(1, 2))
+    tints = np.abs(tint[1:] - tint[:-1]).mean(axis=(1, 2, 3))
+    result: list[float] = (steps + tints).tolist()
+    return result
 
 
 def distance(a: Picture, b: Picture) -> float:
@@ -190,7 +211,7 @@ def unlike(a: Picture, b: Picture) -> Floats:
     high, wide = min(_BLOCK[0], shown.shape[0]), min(_BLOCK[1], shown.shape[1])
     rows, columns = shown.shape[0] // high, shown.shape[1] // wide
     shown = shown[: rows * high, : columns * wide]
-    views = views[:, :, : rows * high, : columns * wide]
+    views = views[:, : rows * high, : columns * wide]
     away = np.maximum(views, shown)
     away -= np.minimum(views, shown)
     # Adding slices is many times as fast as summing along short axes.
@@ -200,27 +221,27 @@ def unlike(a: Picture, b: Picture) -> Floats:
     blocks = sums[..., ::high, :].copy()
     for row in range(1, high):
         blocks += sums[..., row::high, :]
-    best: Floats = blocks.min(axis=(0, 1)) * np.float32(1 / (high * wide * _LEVELS))
+    best: Floats = blocks.min(axis=0) * np.float32(1 / (high * wide * _LEVELS))
     return best
 
 
-def _means(plane: npt.NDArray[np.uint8], side: int) -> Floats:
+def _means(planes: npt.NDArray[np.uint8], side: int) -> Floats:
     """Means of squares; what is left over at the right and below is left out."""
     import numpy as np
 
-    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    rows, columns = planes.shape[1] // side, planes.shape[2] // side
     if not rows or not columns:
-        return plane[:1, :1].astype(np.float32)
-    plane = plane[: rows * side, : columns * side]
+        return planes[:, :1, :1].astype(np.float32)
+    planes = planes[:, : rows * side, : columns * side]
     # Pixels two by two, as numbers of 16 bits: many times as fast as summing along short axes.
-    pairs = np.ascontiguousarray(plane).view(np.uint16)
+    pairs = planes.view(np.uint16)
     pairs = (pairs & 255) + (pairs >> 8)
-    lines = pairs[::side] + pairs[1::side]
+    lines = pairs[:, ::side] + pairs[:, 1::side]
     for line in range(2, side):
-        lines += pairs[line::side]
-    sums = lines[:, :: side // 2].astype(np.uint32)
+        lines += pairs[:, line::side]
+    sums = lines[:, :, :: side // 2].astype(np.uint32)
     for column in range(1, side // 2):
-        sums += lines[:, column :: side // 2]
+        sums += lines[:, :, column :: side // 2]
     return sums * np.float32(1 / side**2)
 
 
@@ -229,15 +250,15 @@ def _levels(normal: Floats) -> Levels:
     return levels
 
 
-def _even(grid: Floats) -> Floats:
-    """The grid with even rows and columns, at least two of each."""
-    if min(grid.shape) < 2:
-        grid = grid.repeat(2, axis=0).repeat(2, axis=1)
-    return grid[: grid.shape[0] // 2 * 2, : grid.shape[1] // 2 * 2]
+def _even(grids: Floats) -> Floats:
+    """The grids with even rows and columns, at least two of each."""
+    if min(grids.shape[1:]) < 2:
+        grids = grids.repeat(2, axis=1).repeat(2, axis=2)
+    return grids[:, : grids.shape[1] // 2 * 2, : grids.shape[2] // 2 * 2]
 
 
-def _halved(grid: Floats) -> Floats:
+def _halved(grids: Floats) -> Floats:
     import numpy as np
 
-    halves = grid[::2] + grid[1::2]
-    return (halves[:, ::2] + halves[:, 1::2]) * np.float32(0.25)
+    halves = grids[:, ::2] + grids[:, 1::2]
+    return (halves[:, :, ::2] + halves[:, :, 1::2]) * np.float32(0.25)

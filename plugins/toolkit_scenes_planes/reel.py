@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit_scenes_planes.picture import Picture
 
 __all__ = ["Reel"]
@@ -19,23 +20,35 @@ class Reel:
     """
 
     def __init__(self, held: int) -> None:
-        self._pictures: deque[Picture] = deque(maxlen=held)
-        self._changes: deque[float] = deque(maxlen=held)
+        self._held = held
+        self._pictures: list[Picture] = []
+        self._changes: list[float] = []
+        self._first = 0
         self.count = 0
 
-    def add(self, picture: Picture, change: float) -> None:
-        """Take the next picture, and how much it differs from the one before."""
-        self._pictures.append(picture)
-        self._changes.append(change)
-        self.count += 1
+    def extend(self, pictures: Sequence[Picture], changes: Sequence[float]) -> None:
+        """Take the next pictures, and how much each differs from the one before."""
+        gone = max(0, len(self._pictures) + len(pictures) - self._held)
+        self._pictures = [*self._pictures[gone:], *pictures]
+        self._changes = [*self._changes[gone:], *changes]
+        self._first += gone
+        self.count += len(pictures)
 
     def __getitem__(self, number: int) -> Picture:
-        return self._pictures[self._place(number)]
+        place = number - self._first
+        last = len(self._pictures) - 1
+        return self._pictures[0 if place < 0 else last if place > last else place]
+
+    def changes(self, start: int, stop: int) -> list[float]:
+        """How much these pictures differ from those before, in levels of 256.
+
+        Where there is none, the change of the nearest.
+        """
+        first, last = self._first, self.count
+        before, after = min(max(first - start, 0), stop - start), max(0, stop - max(last, start))
+        held = self._changes[max(start - first, 0) : max(stop - first, 0)]
+        return [self._changes[0]] * before + held + [self._changes[-1]] * after
 
     def change(self, number: int) -> float:
         """How much this picture differs from the one before, in levels of 256."""
-        return self._changes[self._place(number)]
-
-    def _place(self, number: int) -> int:
-        held = len(self._pictures)
-        return min(max(number - self.count + held, 0), held - 1)
+        return self.changes(number, number + 1)[0]

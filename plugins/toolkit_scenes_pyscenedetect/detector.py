@@ -12,6 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.records import Cut
+from toolkit.stages.decode import Colours
 from toolkit.stages.scenes import DetectorPass, SceneDetector
 from toolkit_scenes_pyscenedetect import (
     AdaptiveOptions,
@@ -45,7 +46,7 @@ class PySceneDetector(SceneDetector):
         self.width = options.width
         self._options = options
 
-    def start(self, frame_s: float) -> DetectorPass:
+    def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
         return _Pass(self._options, frame_s)
 
 

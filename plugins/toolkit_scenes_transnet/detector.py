@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from toolkit.errors import ModelError
 from toolkit.records import Cut
+from toolkit.stages.decode import Colours
 from toolkit.stages.scenes import DetectorPass, SceneDetector
 from toolkit_scenes_transnet import TransNetOptions
 from toolkit_scenes_transnet.network import WAY_OUT, Network, packaged_weights
@@ -57,7 +58,7 @@ class TransNetDetector(SceneDetector):
             self._hash = self._hash or _hash(self._weights or self._packaged)
         return {"weights": self._hash}
 
-    def start(self, frame_s: float) -> DetectorPass:
+    def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
         with self._lock:
             if self._network is None:
                 self._network = Network(self._weights or self._packaged, self._options.device)

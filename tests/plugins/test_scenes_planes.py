@@ -160,7 +160,7 @@ def test_a_cut_is_told_soon() -> None:
     reading = detector.start(0.04)
     for number, image in enumerate([*shot(1, 60), *shot(2, 60)]):
         if list(reading.push(number * 0.04, convert(image, detector))):
-            assert number <= 60 + 40
+            assert number <= 60 + 48
             return
     pytest.fail("no cut before the end")
 

@@ -202,6 +202,21 @@ class TestOpening:
             assert db.execute("PRAGMA user_version").fetchone() == (len(newer),)
             assert db.execute("SELECT count(*) FROM later").fetchone() == (0,)
 
+    def test_scenes_of_the_first_form_say_nothing_of_their_frames(
+        self, open_store: OpenStore, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = migrations()[:1]
+        with monkeypatch.context() as patch:
+            patch.setattr("toolkit_store_sqlite.files.migrations", lambda: first)
+            open_store().close()
+        with raw(file) as db:
+            columns = 'id, video_id, detector, "index", start_s, end_s, kind, score, thumbnail'
+            row = "'s', 'v', 'd', 0, 0.0, 1.5, 'start', 0.0, ''"
+            db.execute(f"INSERT INTO scenes ({columns}) VALUES ({row})")
+        with open_store() as store:
+            [found] = store.find(Scene)
+        assert (found.id, found.end_s, found.sampler, found.sampled_s) == ("s", 1.5, "", ())
+
     def test_threads_that_open_a_new_file_at_once(self, tmp_path: Path) -> None:
         def opened(folder: Path) -> Store:
             return make(SQLiteOptions(), Context(folder, folder))

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from toolkit.config.machine import allowed, cores
 from toolkit.config.settings import Execution
@@ -29,6 +34,29 @@ def test_the_tightest_limit_around_counts(tmp_path: Path) -> None:
 def test_a_container_sees_its_own_group_at_the_root(tmp_path: Path) -> None:
     group(tmp_path, "", "200000 100000\n")
     assert allowed(tmp_path, own(tmp_path, "0::/")) == 2.0
+
+
+def test_the_limit_of_an_older_kernel(tmp_path: Path) -> None:
+    controllers = tmp_path / "cpu,cpuacct"
+    for place, quota in (("", "-1"), ("docker", "250000"), ("docker/job", "-1")):
+        (controllers / place).mkdir(parents=True, exist_ok=True)
+        (controllers / place / "cpu.cfs_quota_us").write_text(f"{quota}\n", encoding="utf-8")
+        (controllers / place / "cpu.cfs_period_us").write_text("100000\n", encoding="utf-8")
+    line = "4:cpu,cpuacct:/docker/job\n3:cpuset:/docker/job"
+    assert allowed(tmp_path, own(tmp_path, line)) == 2.5
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
+def test_who_is_bound_to_one_core_has_one() -> None:
+    """As `numactl`, `taskset` and container runtimes do it."""
+    script = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
+        "from toolkit.config.machine import cores;"
+        "from toolkit.config.settings import Execution;"
+        "print(cores(), Execution().scans(100))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    assert told.stdout.split() == [b"1", b"1"]
 
 
 def test_no_limit(tmp_path: Path) -> None:

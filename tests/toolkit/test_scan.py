@@ -16,7 +16,7 @@ from toolkit.hooks.manager import configure
 from toolkit.records import Cut
 from toolkit.scan import Found, Scan
 from toolkit.stages.component import Cancel
-from toolkit.stages.decode import Decoder
+from toolkit.stages.decode import Colours, Decoder
 from toolkit.stages.scenes import DetectorPass, SceneDetector
 from toolkit.testing.media import number_of, write_numbered
 
@@ -30,7 +30,7 @@ class Told(SceneDetector):
         self.cuts = [Cut(at_s=number * FRAME_S, score=number) for number in cuts]
         self.late_s = late * FRAME_S
 
-    def start(self, frame_s: float) -> DetectorPass:
+    def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
         return Telling(self.cuts, self.late_s)
 
 

@@ -130,10 +130,11 @@ def _looked_at(evidence: Evidence) -> str:
 
 
 def _took(evidence: Evidence) -> str:
-    """Tokens, how it ended, the prompt's hash, shortened, and seconds."""
+    """Tokens and their cost, how it ended, the prompt's hash, shortened, and seconds."""
     tokens = f"{evidence.tokens_in}+{evidence.tokens_out} tokens" if evidence.tokens_in else ""
+    cost = f"cost {evidence.cost:.2g}" if evidence.cost else ""
     prompt = f"prompt {evidence.prompt_hash[:8]}" if evidence.prompt_hash else ""
-    parts = (tokens, evidence.finish_reason, prompt, f"{evidence.seconds:.2f} s")
+    parts = (tokens, cost, evidence.finish_reason, prompt, f"{evidence.seconds:.2f} s")
     return ", ".join(filter(None, parts))
 
 

@@ -98,8 +98,8 @@ class Sampling(Section):
         32,
         ge=1,
         le=1024,
-        description="Most frames a scene with per_second. Each costs the memory of two pictures: "
-        "6 MB at 1080p.",
+        description="Most frames a scene with per_second. Each takes 1 to 2 MB of memory while "
+        "its scene is open.",
     )
     choose: Literal["centre", "sharpest"] = Field(
         "centre",

@@ -57,7 +57,8 @@ class Evidence(Part):
     show; "none" where they were not, so that colours looked wrong, and "" for any other video.
     ``reduced_from`` is the size that frames would have had if memory had sufficed.
     ``finish_reason`` is "stop", "length" (cut at the most tokens), "loop" (ended early, for the
-    model repeated itself) or "scored" (probabilities were compared, nothing was written).
+    model repeated itself) or "scored" (probabilities were compared, nothing was written). ``cost``
+    is what the tokens cost, in the money of the prices that the options give; 0 without.
     """
 
     frame_times_s: tuple[float, ...] = ()
@@ -71,6 +72,7 @@ class Evidence(Part):
     device: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0
     finish_reason: str = ""
     seconds: float = 0.0
 

@@ -115,6 +115,8 @@ class Scene(Record):
     """A stretch of a video, from the pts of its first frame to the pts of the next scene's first.
 
     ``kind`` and ``score`` are those of the cut it starts with; the first scene's kind is "start".
+    ``sampled_s`` are the times of the frames that were picked from it, by the sampler with the key
+    ``sampler``: whoever looks again looks at the same.
     """
 
     video_id: str
@@ -125,6 +127,8 @@ class Scene(Record):
     kind: Literal["start", "cut", "fade", "dissolve", "wipe", "split"] = "cut"
     score: float = 0.0
     thumbnail: str = ""
+    sampler: str = ""
+    sampled_s: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, video_id: str, detector: str, index: int, **data: Any) -> Scene:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from toolkit.records import Video
 from toolkit.stages.component import Component
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOMENT_S",
+    "Colours",
     "DecodedFrame",
     "Decoder",
     "FrameSeries",
@@ -28,6 +29,15 @@ __all__ = [
 ImageFormat = Literal["bgr24", "gray", "yuv420p"]
 MOMENT_S = 1e-6
 """Times this near are the same: less than any container's tick, more than rounding adds."""
+
+
+class Colours(NamedTuple):
+    """What the numbers in planes of brightness and colour stand for."""
+
+    bt709: bool = False
+    """The colours are those of BT.709; otherwise those of BT.601."""
+    full_range: bool = False
+    """Black is 0 and white 255; otherwise 16 and 235."""
 
 
 class DecodedFrame(Protocol):
@@ -59,14 +69,16 @@ class FrameStream(Iterator[DecodedFrame], Protocol):
     """The frames of a file in order of presentation, each exactly once.
 
     ``width`` and ``height`` are pixels as shown: upright, with square pixels. ``frame_s`` is the
-    usual length of a frame in seconds. When the stream has ended, ``end_s`` is where the last
-    frame ends, ``damaged`` counts packets that could not be decoded, and ``share_read`` is the
-    share (0 to 1) of the promised duration that was there; None where none was promised.
+    usual length of a frame in seconds, ``colours`` what the numbers in its planes stand for. When
+    the stream has ended, ``end_s`` is where the last frame ends, ``damaged`` counts packets that
+    could not be decoded, and ``share_read`` is the share (0 to 1) of the promised duration that was
+    there; None where none was promised.
     """
 
     width: int
     height: int
     frame_s: float
+    colours: Colours
     end_s: float
     damaged: int
     share_read: float | None

@@ -6,12 +6,13 @@ import copy
 import math
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from toolkit.config.settings import Sampling
 from toolkit.records import Frames, Scene, Video
 from toolkit.stages import quality
 from toolkit.stages.decode import DecodedFrame, ImageFormat
+from toolkit.stages.keeping import Budget, Kept
 from toolkit.stages.tones import tone_mapped
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["LATE", "VERSION", "Reservoir", "fit", "frames_of"]
+__all__ = ["LATE", "VERSION", "Reservoir", "fit", "frames_of", "size_of"]
 
-VERSION = "3"
+VERSION = "4"
 """Change it when other frames are chosen: it is part of the sampler's fingerprint."""
 LATE = 128
 """Frames after which a cut counts as late: a scene may then begin with a gap."""
@@ -54,20 +55,20 @@ def fit(
     return side(width), side(height)
 
 
-class _Kept(NamedTuple):
-    frame: DecodedFrame
-    image: npt.NDArray[np.uint8] | None
+def size_of(shown: tuple[int, int], options: Sampling) -> tuple[int, int]:
+    """The size that frames of a video, shown in this one, are looked at in."""
+    return fit(*shown, options.max_pixels, options.multiple, options.min_pixels)
 
 
 class Reservoir:
     """Keeps a bounded, evenly spaced choice of an open scene's frames.
 
     Frames are counted through the whole file. Those are kept whose number is a multiple of a
-    stride, which starts at one and doubles whenever more than twice the most frames wanted
-    (:attr:`Sampling.most`) are kept. It is thus always less than a bin, when the scene is divided
-    into as many equal bins as frames are wanted; the frame nearest to a bin's centre lies within
-    half a stride of it, so **within half a bin**. With ``choose = sharpest`` a picked frame is
-    anywhere in its bin.
+    stride, which starts at one and doubles whenever more than twice the frames are kept that a
+    scene as long as this one now is could get. It is thus always less than a bin, when the scene is
+    divided into as many equal bins as frames are wanted; the frame nearest to a bin's centre lies
+    within half a stride of it, so **within half a bin**. With ``choose = sharpest`` a picked frame
+    is anywhere in its bin.
 
     A detector tells of a cut some frames late, and the frames since then are the new scene's. So
     the latest are kept more densely: all out of the last ``frames``, every second out of as many
@@ -78,28 +79,36 @@ class Reservoir:
     told later than ``LATE`` may leave a gap as long as the stride. All of this is in frames: where
     their rate varies, it is as even as they are.
 
-    What is kept is the decoder's own frame: a reference, not a copy. It is the memory of a scan:
-    at most ``2 * most`` and, in long scenes, about ``3 * frames`` more.
+    What is kept is the decoder's own frame: a reference, not a copy, unless a budget is short. It
+    is the memory of a scan: at most ``2 * most`` and, in long scenes, about ``3 * frames`` more.
 
     Args:
         options: How many frames, and which.
-        parts: Into how many scenes this one may be split when it is closed.
+        longest_s: In seconds, the length above which a scene is split in two; 0: none is. A scene
+            that comes near to it is kept as densely as its halves will need it.
         image_format: The format of the small images.
+        budget: What frames may take; None: as much as they do.
     """
 
     def __init__(
-        self, options: Sampling, parts: int = 1, image_format: ImageFormat = "yuv420p"
+        self,
+        options: Sampling,
+        longest_s: float = 0.0,
+        image_format: ImageFormat = "yuv420p",
+        budget: Budget | None = None,
     ) -> None:
         self._options = options
-        self._capacity = 2 * options.most * parts
+        self._longest_s = longest_s
         self._image_format = image_format
+        self._budget = budget
         self._judges = bool(options.skip) or options.choose == "sharpest"
         self._ages = _ages(options.frames)
-        self._kept: dict[int, _Kept] = {}
-        self._seen = 0
-        self._begin()
+        self._kept: dict[int, Kept] = {}
+        self._seen, self._newest_s = 0, 0.0
+        self._begin(0.0)
 
-    def _begin(self) -> None:
+    def _begin(self, at_s: float) -> None:
+        self._begin_s = at_s
         self._stride = 1
         self._steps: list[tuple[int, int]] = []
         self._even = len(self._kept)
@@ -112,16 +121,24 @@ class Reservoir:
         """Offer the next frame, with the small copy that was made for the detector."""
         number = self._seen
         self._seen += 1
-        self._kept[number] = _Kept(frame, image if self._judges else None)
+        self._newest_s = frame.pts_s
+        kept = self._kept[number] = Kept(frame, image if self._judges else None)
         for age, step in self._steps:
             if (number - age) % step:
                 self._kept.pop(number - age, None)
         if number % self._stride == 0:
             self._even += 1
             self._make_room()
+        if self._budget:
+            self._budget.hold(number, kept)
 
     def _make_room(self) -> None:
-        while self._even > self._capacity:
+        length_s = self._newest_s - self._begin_s
+        # One and a half more than now wanted: counts are rounded, and the last frame has a length.
+        by_rate = math.ceil(self._options.per_second * length_s + 1.5)
+        wanted = min(self._options.most, max(self._options.frames, by_rate))
+        halves = 2 * length_s / self._longest_s if self._longest_s else 1.0
+        while self._even > 2 * wanted * min(2.0, max(1.0, halves)):
             self._set_stride(self._stride * 2)
 
     def _set_stride(self, stride: int) -> None:
@@ -138,13 +155,13 @@ class Reservoir:
         later = copy.copy(self)
         later._kept = {n: kept for n, kept in self._kept.items() if kept.frame.pts_s >= at_s}
         self._kept = {n: kept for n, kept in self._kept.items() if kept.frame.pts_s < at_s}
-        later._begin()
+        later._begin(at_s)
         return later
 
     def join(self, later: Reservoir) -> None:
         """The scene goes on with what was taken for another one."""
         self._kept |= later._kept
-        self._seen = later._seen
+        self._seen, self._newest_s = later._seen, later._newest_s
         self._set_stride(max(self._stride, later._stride))
         self._make_room()
 
@@ -164,11 +181,11 @@ class Reservoir:
         self._kept.clear()
         return [kept.frame for kept in wanted]
 
-    def _luma(self, kept: _Kept) -> npt.NDArray[np.uint8]:
+    def _luma(self, kept: Kept) -> npt.NDArray[np.uint8]:
         assert kept.image is not None  # or nobody would judge
         return quality.luma(kept.image, self._image_format)
 
-    def _wanted(self) -> list[_Kept]:
+    def _wanted(self) -> list[Kept]:
         every = list(self._kept.values())
         good = every
         if "black" in self._options.skip:
@@ -180,8 +197,8 @@ class Reservoir:
         return good or every
 
     def _stand_ins(
-        self, wanted: Sequence[_Kept], start_s: float, width: float, count: int
-    ) -> list[_Kept]:
+        self, wanted: Sequence[Kept], start_s: float, width: float, count: int
+    ) -> list[Kept]:
         times = [kept.frame.pts_s for kept in wanted]
         if self._options.choose == "sharpest":
             best: dict[int, tuple[float, int]] = {}
@@ -201,7 +218,7 @@ class Reservoir:
         }
         return [wanted[place] for place in sorted(chosen)]
 
-    def _without_repeats(self, chosen: Sequence[_Kept]) -> list[_Kept]:
+    def _without_repeats(self, chosen: Sequence[Kept]) -> list[Kept]:
         stay = list(chosen[:1])
         for kept in chosen[1:]:
             if not quality.same(self._luma(stay[-1]), self._luma(kept)):
@@ -239,7 +256,7 @@ def frames_of(
     """
     import numpy as np
 
-    width, height = fit(*size, options.max_pixels, options.multiple, options.min_pixels)
+    width, height = size_of(size, options)
     transfer = video.colour_transfer
     rgb = np.stack([tone_mapped(frame.rgb(width, height), transfer) for frame in picked])
     pts_s = np.array([frame.pts_s for frame in picked], dtype=np.float64)

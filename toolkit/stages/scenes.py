@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.records import Cut
 from toolkit.stages.component import Component
-from toolkit.stages.decode import ImageFormat
+from toolkit.stages.decode import Colours, ImageFormat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,5 +41,10 @@ class SceneDetector(Component):
     """Width of the frames it wants, in pixels; their height keeps the aspect ratio, even."""
 
     @abstractmethod
-    def start(self, frame_s: float) -> DetectorPass:
-        """Begin a video whose frames usually last ``frame_s`` seconds."""
+    def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
+        """Begin a video.
+
+        Args:
+            frame_s: How long its frames usually last, in seconds.
+            colours: What the numbers in yuv420p planes stand for; None: what is usual.
+        """

@@ -109,6 +109,8 @@ def full_records() -> dict[type[Record], Record]:
             kind="dissolve",
             score=5e-324,
             thumbnail="thumbnails/ü.webp",
+            sampler="sampler-1",
+            sampled_s=(_EXACT, 1e9 / 8),
         ),
         Answer.of(
             place,
@@ -130,6 +132,7 @@ def full_records() -> dict[type[Record], Record]:
                 device="cuda:0",
                 tokens_in=2**33,
                 tokens_out=64,
+                cost=0.0125,
                 finish_reason="stop",
                 tone_mapping="hable",
                 seconds=_EXACT,

@@ -43,7 +43,7 @@ def scan(
 ) -> list[Closed]:
     """Closed scenes, when the cuts are told at the frames with these numbers."""
     lengths = lengths or Scenes()
-    kept = Reservoir(options, 2 if lengths.max_scene_s else 1, "gray")
+    kept = Reservoir(options, lengths.max_scene_s, "gray")
     scenes = Lengths(lengths, kept)
     found: list[Closed] = []
     for number, time_s in enumerate(times):
@@ -126,6 +126,51 @@ def test_long_scenes_get_more_frames_up_to_a_limit() -> None:
         assert len(picked(scene)) == wanted
 
 
+@given(
+    frames=st.integers(1, 3000),
+    count=st.integers(1, 12),
+    per_second=st.floats(0.1, 25),
+    most=st.integers(1, 64),
+)
+@settings(max_examples=60, deadline=None)
+def test_at_a_rate_too_frames_lie_within_half_a_bin_of_the_centres(
+    frames: int, count: int, per_second: float, most: int
+) -> None:
+    options = Sampling(frames=count, per_second=per_second, max_frames=most)
+    [scene] = scan([number * FRAME_S for number in range(frames)], {}, options)
+    wanted, at = options.count(scene.end_s), picked(scene)
+    assert len(at) == min(frames, wanted)
+    bin_s = scene.end_s / wanted
+    if frames >= wanted:
+        for place in range(wanted):
+            nearest = min(abs(time_s - (place + 0.5) * bin_s) for time_s in at)
+            assert nearest <= bin_s / 2 + 1e-6
+
+
+@given(
+    frames=st.integers(1, 1500),
+    count=st.integers(1, 12),
+    longest_s=st.floats(1, 20),
+    per_second=st.sampled_from([0, 2, 25]),
+)
+@settings(max_examples=60, deadline=None)
+def test_parts_of_long_scenes_have_their_frames_too(
+    frames: int, count: int, longest_s: float, per_second: float
+) -> None:
+    options = Sampling(frames=count, per_second=per_second, max_frames=16)
+    times = [number * FRAME_S for number in range(frames)]
+    for scene in scan(times, {}, options, Scenes(max_scene_s=longest_s)):
+        length_s, at = scene.end_s - scene.begin.at_s, picked(scene)
+        wanted = options.count(length_s)
+        bin_s = length_s / wanted
+        if bin_s < FRAME_S:
+            continue
+        for place in range(wanted):
+            # What a half that has left leaves over may be kept as densely as that, and split again.
+            centre_s = scene.begin.at_s + (place + 0.5) * bin_s
+            assert min(abs(time_s - centre_s) for time_s in at) <= bin_s + FRAME_S
+
+
 def noise(seed: int) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(60, 200, (48, 64), dtype=np.uint8)
 
@@ -172,7 +217,7 @@ def test_the_sharpest_of_each_part() -> None:
 @pytest.mark.parametrize("image_format", ["gray", "yuv420p", "bgr24"])
 def test_brightness_in_every_format(image_format: Any) -> None:
     shape = {"gray": (48, 64), "yuv420p": (72, 64), "bgr24": (48, 64, 3)}[image_format]
-    kept = Reservoir(Sampling(frames=2, skip=("black",)), 1, image_format)
+    kept = Reservoir(Sampling(frames=2, skip=("black",)), 0.0, image_format)
     for number in range(4):
         image = np.full(shape, 128 if number == 2 else 0, np.uint8)
         kept.add(Still(number * FRAME_S), image)

@@ -1,0 +1,232 @@
+"""The analyzer: scenes side by side, and about each all that is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from toolkit.errors import AnalysisError, ModelError, ToolkitError
+from toolkit.records import Answer, AnswerType, Ask, AskKind, Evidence, digest
+from toolkit.stages.analysis import Analyzer, Look, Reply
+from toolkit.stages.component import Cancel
+from toolkit.stages.prompts import Prompts
+from toolkit_analyze_openai import NAME, OpenAIOptions, is_loopback
+from toolkit_analyze_openai.answers import NOT_VISIBLE, Given, Talk
+from toolkit_analyze_openai.conversation import jpegs, parts
+from toolkit_analyze_openai.loop import Background
+from toolkit_analyze_openai.server import Server
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["SENTIMENTS", "OpenAIAnalyzer"]
+
+log = logging.getLogger(__name__)
+
+SENTIMENTS = AnswerType(kind="one_of", choices=("positive", "neutral", "negative"))
+_PIXELS_A_TOKEN = 28 * 28  # Qwen's; only an estimate, put right by what the server counts
+
+
+class OpenAIAnalyzer(Analyzer):
+    """Describes scenes, answers questions, judges sentiment and scores labels, by a server's model.
+
+    Requests run in an event loop of their own thread: so a cancelled run closes its connections,
+    and a server that watches them stops working.
+    """
+
+    kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment", "labels"})
+
+    def __init__(self, options: OpenAIOptions, base: Path) -> None:
+        self.remote = not is_loopback(options.url)
+        self.batch_size = options.concurrency
+        self._options = options
+        self._prompts = Prompts.read(
+            base / Path(options.prompts).expanduser() if options.prompts else None, options.style
+        )
+        self._background: Background | None = None
+        self._server: Server | None = None
+        self._scenes: asyncio.Semaphore | None = None
+        self._empty: Talk | None = None
+
+    def identity(self) -> dict[str, JsonValue]:
+        return {"prompts": self._prompts.shared_hash}
+
+    def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
+        return [self._prompts.ask(ask) for ask in wanted]
+
+    def analyze(
+        self, looks: Sequence[Look], fingerprint: str, cancel: Cancel
+    ) -> Iterator[Sequence[Reply]]:
+        cancel.check()
+        if self._background is None:
+            self._background = Background(f"{NAME}-requests")
+            self._background.start(self._begin()).result()
+        assert self._server
+        self._server.recover()
+        scenes = [self._background.start(self._scene(look, fingerprint)) for look in looks]
+        try:
+            for scene in scenes:
+                replies = _result(scene, cancel)
+                errors = [reply[1] for reply in replies if isinstance(reply, tuple)]
+                hopeless = [error for error in errors if isinstance(error, ModelError)]
+                if replies and len(hopeless) == len(replies):
+                    raise hopeless[0]
+                yield replies
+        finally:
+            for scene in scenes:
+                scene.cancel()
+
+    async def _begin(self) -> None:
+        self._server = Server(self._options)
+        self._scenes = asyncio.Semaphore(self._options.concurrency)
+        import numpy as np
+
+        # What Qwen2-VL on this machine takes for an empty input.
+        grey = np.full((2, 112, 112, 3), 128, np.uint8)
+        self._empty = self._talk(grey, [0.0, 1.0], None)
+
+    def _talk(
+        self, rgb: npt.NDArray[np.uint8], times_s: Sequence[float], empty: Talk | None
+    ) -> Talk:
+        assert self._server
+        options = self._options
+        shown = parts(jpegs(rgb, options.jpeg_quality), as_video=options.frames == "video")
+        tokens = rgb.size // 3 // _PIXELS_A_TOKEN + 100
+        system, line = self._prompts.texts["system"], self._prompts.line(times_s)
+        return Talk(self._server, system, shown, line, tokens, empty)
+
+    def close(self) -> None:
+        background, server = self._background, self._server
+        self._background = self._server = self._empty = None
+        if background is None:
+            return
+        if server:
+            background.start(server.close()).result()
+            log.info(
+                "%s: %d requests, %d tokens in, %d out, cost %.4f",
+                self._options.url,
+                server.requests,
+                server.tokens_in,
+                server.tokens_out,
+                self._cost(server.tokens_in, server.tokens_out),
+            )
+        background.close()
+
+    def _cost(self, tokens_in: int, tokens_out: int) -> float:
+        options = self._options
+        return (tokens_in * options.price_in + tokens_out * options.price_out) / 1e6
+
+    async def _scene(self, look: Look, fingerprint: str) -> list[Reply]:
+        """The replies about one scene.
+
+        The first ask goes alone, so that a server that keeps prefixes has the frames when the
+        others come, all at once.
+        """
+        if not look.asks:
+            return []
+        if not len(look.frames):
+            error = AnalysisError("The scene has no frames to look at.")
+            return [(ask, error) for ask in look.asks]
+        assert self._server
+        assert self._scenes
+        async with self._scenes:  # the frames of waiting scenes are not encoded yet
+            try:
+                await self._server.check()
+            except ModelError as error:
+                return [(ask, error) for ask in look.asks]
+            times_s = look.frames.pts_s.tolist()
+            talk = await asyncio.to_thread(self._talk, look.frames.rgb, times_s, self._empty)
+            first, *others = look.asks
+            replies = [await self._reply(talk, look, first, fingerprint)]
+            replies += await asyncio.gather(
+                *(self._reply(talk, look, ask, fingerprint) for ask in others)
+            )
+            return replies
+
+    async def _reply(self, talk: Talk, look: Look, ask: Ask, fingerprint: str) -> Reply:
+        started = time.perf_counter()
+        try:
+            given = await self._answer(talk, ask)
+        except ToolkitError as error:
+            return ask, error
+        tokens_in = sum(said.tokens_in for said in given.said)
+        tokens_out = sum(said.tokens_out for said in given.said)
+        height, width = look.frames.rgb.shape[1:3]
+        evidence = Evidence(
+            frame_times_s=tuple(look.frames.pts_s.tolist()),
+            frame_size=(width, height),
+            model=self._options.model,
+            revision=next((said.revision for said in given.said), ""),
+            prompt_hash=digest("prompt", ask.prompt),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            cost=self._cost(tokens_in, tokens_out),
+            finish_reason=given.finish_reason,
+            seconds=time.perf_counter() - started,
+        )
+        return Answer.of(
+            look.frames.scene,
+            fingerprint,
+            NAME,
+            ask,
+            text=given.text,
+            value=given.value,
+            confidence=given.confidence,
+            abstained=given.abstained,
+            evidence=evidence,
+        )
+
+    async def _answer(self, talk: Talk, ask: Ask) -> Given:
+        options, questions = self._options, self._prompts.questions(ask)
+        if ask.kind == "labels" or ask.type.kind == "many_of":
+            words = ask.type.choices
+            given, scores = await talk.each(dict(zip(words, questions, strict=True)))
+            if ask.kind == "labels":
+                given.value = {**scores}
+                return given
+            found = [word for word in words if scores[word] >= 0.5]
+            given.text, given.value = ", ".join(found) or "none", [*found]
+            if given.finish_reason == "scored":
+                given.confidence = _mean([max(score, 1 - score) for score in scores.values()])
+            return _sure(given, options.abstain_below)
+        [question] = questions
+        if ask.kind == "description":
+            return await talk.written(question, ask.type, options.max_description_tokens)
+        if ask.kind == "sentiment":
+            given, _ = await talk.chosen(question, SENTIMENTS)
+            return given
+        if ask.type.kind in {"yes_no", "one_of"}:
+            given, _ = await talk.chosen(question, ask.type)
+        elif ask.type.kind == "json":
+            given = await talk.written(question, ask.type, options.max_json_tokens)
+        else:
+            given = await talk.written(question, ask.type, options.max_answer_tokens)
+        return given if ask.type.is_plain else _sure(given, options.abstain_below)
+
+
+def _sure(given: Given, least: float) -> Given:
+    """The answer, or that it is not visible, where it is too unsure."""
+    if given.confidence is not None and given.confidence < least:
+        given.text, given.value, given.abstained = NOT_VISIBLE, None, True
+    return given
+
+
+def _mean(probabilities: Sequence[float]) -> float:
+    """The geometric mean."""
+    return math.prod(probabilities) ** (1 / len(probabilities))
+
+
+def _result(work: concurrent.futures.Future[list[Reply]], cancel: Cancel) -> list[Reply]:
+    while not work.done():
+        concurrent.futures.wait([work], timeout=0.1)
+        cancel.check()
+    return work.result()
