@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -71,7 +72,6 @@ class PyAVFrame:
 
     def rgb(self, width: int, height: int) -> npt.NDArray[np.uint8]:
         import numpy as np
-        from av.video.reformatter import VideoReformatter
 
         quarter_turns = self._rotation // 90
         if quarter_turns % 2:
@@ -80,9 +80,13 @@ class PyAVFrame:
         # turn orange.
         unmarked_hd = self._picture.colorspace == _UNSPECIFIED and self._picture.height > _HD_LINES
         space = _BT709 if unmarked_hd else None
-        # A scaler of its own: kept frames are converted in other threads than the stream's.
-        scaler = VideoReformatter()
-        image = _pixels(_scaled(scaler, self._picture, width, height, "rgb24", "AREA", space))
+        picture = self._picture
+        shrink, colour = _converters()
+        if not picture.format.is_rgb:
+            # Size first, then colour: in one step FFmpeg takes longer and loses two levels of
+            # brightness.
+            picture = _scaled(shrink, picture, width, height, "yuv444p", "AREA", space)
+        image = _pixels(_scaled(colour, picture, width, height, "rgb24", "AREA", space))
         if self._mirrored:
             image = image[:, ::-1]
         return np.ascontiguousarray(np.rot90(image, -quarter_turns))
@@ -279,6 +283,7 @@ def _scaled(
             height,
             pixel_format,
             src_colorspace=space,
+            dst_colorspace=space,
             interpolation=interpolation,
             threads=1,
         )
@@ -287,6 +292,19 @@ def _scaled(
             f"A frame of {picture.width}x{picture.height} pixels ({picture.format.name}) cannot be"
             f" brought to {width}x{height}: {error.strerror}."
         ) from error
+
+
+_own = threading.local()
+
+
+def _converters() -> tuple[VideoReformatter, VideoReformatter]:
+    """This thread's own: kept frames are converted in other threads than the stream's."""
+    from av.video.reformatter import VideoReformatter
+
+    if not hasattr(_own, "pair"):
+        _own.pair = VideoReformatter(), VideoReformatter()
+    pair: tuple[VideoReformatter, VideoReformatter] = _own.pair
+    return pair
 
 
 def _pixels(image: VideoFrame) -> npt.NDArray[np.uint8]:

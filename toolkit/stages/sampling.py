@@ -27,6 +27,8 @@ VERSION = "4"
 """Change it when other frames are chosen: it is part of the sampler's fingerprint."""
 LATE = 128
 """Frames after which a cut counts as late: a scene may then begin with a gap."""
+_FEWEST = 4
+"""A scene is kept as densely as if that many frames were wanted: its parts need one each."""
 _BLURRED = 0.5
 """Share of its scene's median sharpness below which a frame counts as blurred."""
 
@@ -80,7 +82,8 @@ class Reservoir:
     their rate varies, it is as even as they are.
 
     What is kept is the decoder's own frame: a reference, not a copy, unless a budget is short. It
-    is the memory of a scan: at most ``2 * most`` and, in long scenes, about ``3 * frames`` more.
+    is the memory of a scan: at most ``2 * most``, or 8 if that is less, and, in long scenes, about
+    ``3 * frames`` more.
 
     Args:
         options: How many frames, and which.
@@ -136,7 +139,7 @@ class Reservoir:
         length_s = self._newest_s - self._begin_s
         # One and a half more than now wanted: counts are rounded, and the last frame has a length.
         by_rate = math.ceil(self._options.per_second * length_s + 1.5)
-        wanted = min(self._options.most, max(self._options.frames, by_rate))
+        wanted = max(_FEWEST, min(self._options.most, max(self._options.frames, by_rate)))
         halves = 2 * length_s / self._longest_s if self._longest_s else 1.0
         while self._even > 2 * wanted * min(2.0, max(1.0, halves)):
             self._set_stride(self._stride * 2)
