@@ -52,13 +52,6 @@ workspace = workspace
 # The film is served by this machine itself.
 allow_private_hosts = true
 
-[scenes]
-plugin = content
-
-[scenes.content]
-# Low enough for the dissolve, which changes little from one frame to the next.
-threshold = 10
-
 [sampling]
 # As large as the small model looks.
 max_pixels = 12544

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from toolkit_decode_pyav.stream import PyAVFrame, PyAVStream
+    from toolkit_decode_pyav.frame import PyAVFrame
+    from toolkit_decode_pyav.stream import PyAVStream
 
 __all__ = ["Seeker"]
 

@@ -9,83 +9,27 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from toolkit.errors import DecodeError, NotAVideoError
-from toolkit.stages.decode import Colours, ImageFormat
+from toolkit.errors import NotAVideoError
+from toolkit.stages.decode import Colours
 from toolkit_decode_pyav.clock import Clock
+from toolkit_decode_pyav.frame import BT709, PyAVFrame
 from toolkit_decode_pyav.opening import unreadable
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from av.container import InputContainer
     from av.packet import Packet
     from av.sidedata.sidedata import SideData
     from av.stream import Stream
     from av.video.frame import VideoFrame
-    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-__all__ = ["PyAVFrame", "PyAVStream", "pixel_shape", "promised_s", "usual_frame_s"]
+__all__ = ["PyAVStream", "pixel_shape", "promised_s", "usual_frame_s"]
 
 _READ_ATTEMPTS = 64
 """How often in a row a file may fail to give a packet before that counts as its end."""
 _UNORDERED = frozenset({("avi", "h264")})
 """What AVI times in order of decoding, and FFmpeg does not put into that of presentation."""
-_BT709, _UNSPECIFIED, _HD_LINES = 1, 2, 576
 _FULL_RANGE = 2
-
-
-class PyAVFrame:
-    """A frame in FFmpeg's memory, see :class:`~toolkit.stages.decode.DecodedFrame`."""
-
-    __slots__ = ("_mirrored", "_picture", "_rotation", "_scalers", "pts_s")
-
-    def __init__(
-        self,
-        picture: VideoFrame,
-        pts_s: float,
-        rotation: int,
-        mirrored: bool,
-        scalers: tuple[VideoReformatter, VideoReformatter],
-    ) -> None:
-        self._picture = picture
-        self._rotation = rotation
-        self._mirrored = mirrored
-        self._scalers = scalers
-        self.pts_s = pts_s
-
-    @property
-    def key_frame(self) -> bool:
-        return self._picture.key_frame
-
-    def small(self, width: int, height: int, image_format: ImageFormat) -> npt.NDArray[np.uint8]:
-        # FAST_BILINEAR to planes is the cheapest way down, and colour costs little when there are
-        # few pixels left: together less than half of going to bgr24 at once by AREA. The scalers
-        # are the stream's, because setting one up costs as much as using it.
-        shrink, colour = self._scalers
-        planes = "gray" if image_format == "gray" else "yuv420p"
-        image = _scaled(shrink, self._picture, width, height, planes, "FAST_BILINEAR")
-        if image_format == "bgr24":
-            image = _scaled(colour, image, width, height, "bgr24", "POINT")
-        return _pixels(image)
-
-    def rgb(self, width: int, height: int) -> npt.NDArray[np.uint8]:
-        import numpy as np
-        from av.video.reformatter import VideoReformatter
-
-        quarter_turns = self._rotation // 90
-        if quarter_turns % 2:
-            width, height = height, width
-        # Players take unmarked pictures above standard definition for BT.709; so do we, or reds
-        # turn orange.
-        unmarked_hd = self._picture.colorspace == _UNSPECIFIED and self._picture.height > _HD_LINES
-        space = _BT709 if unmarked_hd else None
-        # A scaler of its own: kept frames are converted in other threads than the stream's.
-        scaler = VideoReformatter()
-        image = _pixels(_scaled(scaler, self._picture, width, height, "rgb24", "AREA", space))
-        if self._mirrored:
-            image = image[:, ::-1]
-        return np.ascontiguousarray(np.rot90(image, -quarter_turns))
 
 
 class PyAVStream(Iterator[PyAVFrame]):
@@ -124,7 +68,7 @@ class PyAVStream(Iterator[PyAVFrame]):
             ) from self._problem
         self.use_dts = self.first.pts is None or (container.format.name, codec) in _UNORDERED
         self.colours = Colours(
-            bt709=self.first.colorspace == _BT709, full_range=self.first.color_range == _FULL_RANGE
+            bt709=self.first.colorspace == BT709, full_range=self.first.color_range == _FULL_RANGE
         )
         self.start_s = float((self.first.pts or 0) * self.tick)
         self.rotation, self._mirrored = _orientation(self.first)
@@ -258,36 +202,3 @@ def _orientation(picture: VideoFrame) -> tuple[int, bool]:
     if mirrored:
         a, b = -a, -b
     return round(math.degrees(math.atan2(b, a)) / 90) % 4 * 90, mirrored
-
-
-def _scaled(
-    scaler: VideoReformatter,
-    picture: VideoFrame,
-    width: int,
-    height: int,
-    pixel_format: str,
-    interpolation: str,
-    space: int | None = None,
-) -> VideoFrame:
-    """The picture in another size and format; on one thread, for small work gains from no more."""
-    import av
-
-    try:
-        return scaler.reformat(
-            picture,
-            width,
-            height,
-            pixel_format,
-            src_colorspace=space,
-            interpolation=interpolation,
-            threads=1,
-        )
-    except av.error.FFmpegError as error:
-        raise DecodeError(
-            f"A frame of {picture.width}x{picture.height} pixels ({picture.format.name}) cannot be"
-            f" brought to {width}x{height}: {error.strerror}."
-        ) from error
-
-
-def _pixels(image: VideoFrame) -> npt.NDArray[np.uint8]:
-    return cast("npt.NDArray[np.uint8]", image.to_ndarray())

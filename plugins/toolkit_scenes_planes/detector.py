@@ -113,7 +113,7 @@ class _Pass(DetectorPass):
         if len(self._waiting) < _BATCH:
             return []
         self._take()
-        return self._settle(self._all.count - 1 - self._late)
+        return self._settle(max(self._all.count - 1 - self._late, self._surest_cut()))
 
     def finish(self) -> list[Cut]:
         if self._waiting:
@@ -229,6 +229,19 @@ class _Pass(DetectorPass):
 
     def _time(self, frame: int) -> float:
         return self._times[max(0, frame - self._all.count + len(self._times))]
+
+    def _surest_cut(self) -> int:
+        """The latest cut that need not wait, -1 for none.
+
+        No stretch crosses a cut, and none that is still to be judged ends before this one.
+        """
+        judged = (self._some.count - _BEHIND + min(blends.HALVES)) * self._stride
+        if any(fades.undecided for fades in self._fades):
+            return -1
+        cuts = [found.at for found in self._found if found.kind == "cut" and found.at < judged]
+        if cuts and self._blend and self._blend[0].at < max(cuts):
+            self._end_blend()
+        return max(cuts, default=-1)
 
     def _settle(self, upto: int) -> list[Cut]:
         """The boundaries up to this frame, which nothing to come can change."""

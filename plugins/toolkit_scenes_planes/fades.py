@@ -101,6 +101,11 @@ class Fades:
         self._contrasts: deque[float] = deque([0.0], maxlen=_MEMORY)
         self._left: deque[Blank] = deque()
 
+    @property
+    def undecided(self) -> bool:
+        """Whether there may be a fade in the pictures it has seen."""
+        return self._open is not None or bool(self._left)
+
     def step(self, reel: Reel, now: int) -> Blank | None:
         """Look at the next picture; gives a fade that has ended."""
         picture = reel[now]

@@ -87,7 +87,7 @@ def mistake(folder: Path, text: str = "", environ: Mapping[str, str] | None = No
 def test_defaults_give_way_to_file_environment_and_arguments(tmp_path: Path) -> None:
     file = "[scenes]\nplugin = content\n"
     environ = {"TOOLKIT_SCENES__PLUGIN": "hash"}
-    assert settings(tmp_path).scenes.plugin == "adaptive"
+    assert settings(tmp_path).scenes.plugin == "planes"
     assert settings(tmp_path, file).scenes.plugin == "content"
     assert settings(tmp_path, file, environ).scenes.plugin == "hash"
     assert settings(tmp_path, file, environ, scenes={"plugin": "x"}).scenes.plugin == "x"

@@ -200,11 +200,11 @@ def test_a_plugin_that_breaks_fails_its_video_alone(
         name = {"decode": "probe", "scenes": "start"}[stage]
         whole = getattr(component, name)
 
-        def shaky(*arguments: Any) -> Any:
+        def shaky(*arguments: Any, **options: Any) -> Any:
             if not broken:
                 broken.append(True)
                 raise ZeroDivisionError("a mistake in a plugin")
-            return whole(*arguments)
+            return whole(*arguments, **options)
 
         setattr(component, name, shaky)
         return component

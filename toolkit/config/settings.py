@@ -62,7 +62,7 @@ class Decode(Section):
 class Scenes(Section):
     """Frames -> scene boundaries."""
 
-    plugin: str = Field("adaptive", description="The scene detector.")
+    plugin: str = Field("planes", description="The scene detector.")
     thumbnail_width: int = Field(
         320, ge=0, le=4096, description="Width of a scene's thumbnail in pixels; 0 for none."
     )

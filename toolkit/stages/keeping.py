@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "Kept"]
 
-_BYTES = 128 << 20
-"""What kept frames may take: 40 of 1080p, as many as a scene of eight frames ever has."""
+_BYTES = 192 << 20
+"""What kept frames may take: 64 of 1080p, as many as a scene of eight frames ever has."""
 _LEAST = 16
 """Decoders' frames that are kept however large: most of the newest are let go soon anyway."""
 

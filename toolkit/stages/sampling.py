@@ -27,6 +27,8 @@ VERSION = "4"
 """Change it when other frames are chosen: it is part of the sampler's fingerprint."""
 LATE = 128
 """Frames after which a cut counts as late: a scene may then begin with a gap."""
+_FEWEST = 4
+"""A scene is kept as densely as if that many frames were wanted: its parts need one each."""
 _BLURRED = 0.5
 """Share of its scene's median sharpness below which a frame counts as blurred."""
 
@@ -65,10 +67,10 @@ class Reservoir:
 
     Frames are counted through the whole file. Those are kept whose number is a multiple of a
     stride, which starts at one and doubles whenever more than twice the frames are kept that a
-    scene as long as this one now is could get. It is thus always less than a bin, when the scene is
-    divided into as many equal bins as frames are wanted; the frame nearest to a bin's centre lies
-    within half a stride of it, so **within half a bin**. With ``choose = sharpest`` a picked frame
-    is anywhere in its bin.
+    scene as long as this one now is could get (of a scene of less than ``LATE`` frames, four times
+    as many). It is thus always less than a bin, when the scene is divided into as many equal bins
+    as frames are wanted; the frame nearest to a bin's centre lies within half a stride of it, so
+    **within half a bin**. With ``choose = sharpest`` a picked frame is anywhere in its bin.
 
     A detector tells of a cut some frames late, and the frames since then are the new scene's. So
     the latest are kept more densely: all out of the last ``frames``, every second out of as many
@@ -80,7 +82,8 @@ class Reservoir:
     their rate varies, it is as even as they are.
 
     What is kept is the decoder's own frame: a reference, not a copy, unless a budget is short. It
-    is the memory of a scan: at most ``2 * most`` and, in long scenes, about ``3 * frames`` more.
+    is the memory of a scan: at most ``2 * most`` (at first ``4 * frames``) and, in long scenes,
+    about ``3 * frames`` more.
 
     Args:
         options: How many frames, and which.
@@ -110,6 +113,7 @@ class Reservoir:
     def _begin(self, at_s: float) -> None:
         self._begin_s = at_s
         self._stride = 1
+        self._first = min(self._kept, default=self._seen)
         self._steps: list[tuple[int, int]] = []
         self._even = len(self._kept)
         self._make_room()
@@ -136,9 +140,11 @@ class Reservoir:
         length_s = self._newest_s - self._begin_s
         # One and a half more than now wanted: counts are rounded, and the last frame has a length.
         by_rate = math.ceil(self._options.per_second * length_s + 1.5)
-        wanted = min(self._options.most, max(self._options.frames, by_rate))
+        wanted = max(_FEWEST, min(self._options.most, max(self._options.frames, by_rate)))
         halves = 2 * length_s / self._longest_s if self._longest_s else 1.0
-        while self._even > 2 * wanted * min(2.0, max(1.0, halves)):
+        # Of a short scene, much of what is kept is the next one's, whose begin was not told yet.
+        spare = 4 if self._seen - self._first <= LATE else 2
+        while self._even > spare * wanted * min(2.0, max(1.0, halves)):
             self._set_stride(self._stride * 2)
 
     def _set_stride(self, stride: int) -> None:

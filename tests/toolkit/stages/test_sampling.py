@@ -153,6 +153,7 @@ def test_at_a_rate_too_frames_lie_within_half_a_bin_of_the_centres(
     longest_s=st.floats(1, 20),
     per_second=st.sampled_from([0, 2, 25]),
 )
+@example(frames=251, count=1, longest_s=1.0, per_second=0)
 @settings(max_examples=60, deadline=None)
 def test_parts_of_long_scenes_have_their_frames_too(
     frames: int, count: int, longest_s: float, per_second: float
