@@ -156,10 +156,9 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
 def answers(store: Store, run: Run) -> pl.DataFrame:
     """One row an answer, with the evidence it rests on, scene by scene in the order asked.
 
-    ``value`` is JSON, null where the analyzer ``abstained``; ``frame_times_s`` are the times of the
-    frames that were looked at, ``frame_width`` and ``frame_height`` their size as the model saw
-    them, ``reduced`` whether that is less than it should be, for want of memory, and
-    ``tone_mapping`` says what was done to those of HDR videos ("none": nothing).
+    ``value`` is JSON, null where the analyzer ``abstained``; ``frame_times_s`` are when the frames
+    were taken, ``frame_width`` and ``frame_height`` their size as the model saw them (``reduced``:
+    for want of memory), and ``tone_mapping`` what was done to HDR ("none": nothing).
     """
     import polars as pl
 
@@ -295,7 +294,7 @@ def _places(
 def _frame(rows: Sequence[Sequence[Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
     import polars as pl
 
-    series = []
-    for i, (name, dtype) in enumerate(schema.items()):
-        series.append(pl.Series(name, [row[i] for row in rows], dtype))
-    return pl.DataFrame(series)
+    return pl.DataFrame(
+        pl.Series(name, [row[place] for row in rows], dtype)
+        for place, (name, dtype) in enumerate(schema.items())
+    )
