@@ -25,6 +25,7 @@ from toolkit.records import (
     RunSource,
     Scene,
     Source,
+    Synthesis,
     Tag,
     Video,
 )
@@ -40,6 +41,7 @@ NAMES: dict[type[Record], str] = {
     Scene: "scenes",
     Answer: "answers",
     Tag: "tags",
+    Synthesis: "syntheses",
     Review: "reviews",
     Failure: "failures",
     Source: "sources",
@@ -52,6 +54,7 @@ INDEXES: dict[type[Record], tuple[tuple[str, ...], ...]] = {
     Scene: (("video_id", "index"),),
     Answer: (("scene_id",), ("video_id", "analyzer", "ask"), ("words",)),
     Tag: (("scene_id",), ("video_id", "generation"), ("label",)),
+    Synthesis: (("video_id", "generation"), ("words",)),
     Review: (("target_id",),),
     Failure: (("run_id",), ("video_id",)),
     Source: (("uri",), ("video_id",)),
@@ -59,8 +62,8 @@ INDEXES: dict[type[Record], tuple[tuple[str, ...], ...]] = {
     RunSource: (("run_id",), ("source_id",), ("video_id",)),
     Run: (("status",),),
 }
-SPOKEN = ("description", "question")
-"""The kinds of answers that people read and search."""
+SPOKEN = ("description", "question", "summary", "chapters")
+"""The kinds of answers and syntheses that people read and search."""
 
 R = TypeVar("R", bound=Record)
 _AT_ONCE = 10_000  # a query, like a document, has 16 MiB at most
@@ -95,7 +98,7 @@ class Shape(Generic[R]):
         data.update({field: at.astimezone(UTC) for field, at in moments.items()})
         if self.moments:
             data["micros"] = {field: at.microsecond % 1000 for field, at in moments.items()}
-        if isinstance(record, Answer):
+        if isinstance(record, Answer | Synthesis):
             data["words"] = stems(record.text) if record.kind in SPOKEN else []
         return data
 

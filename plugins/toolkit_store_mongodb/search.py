@@ -12,13 +12,16 @@ __all__ = ["pipeline"]
 _MOST = 2**31 - 1
 
 
-def pipeline(wanted: Sequence[Term], limit: int) -> list[dict[str, Any]]:
+def pipeline(wanted: Sequence[Term], limit: int, others: str) -> list[dict[str, Any]]:
     """Scenes that have all terms, best first, with the id of their best text.
 
     A scene fits when each term is in one of its texts, not necessarily all in the same one. The
     best text is that with the highest BM25 (Robertson & Zaragoza 2009) with k1 = 1.2, b = 0.75, a
     mean length of 40 words, and no weight for rare terms, which would take another pass over the
     index.
+
+    It is asked of the answers; ``others`` is the collection of what speaks of whole videos, which
+    are found alike.
     """
     counts = {f"n{i}": _count(term) for i, term in enumerate(wanted)}
     length = {"$multiply": [0.9 / 40, {"$size": "$words"}]}
@@ -28,12 +31,17 @@ def pipeline(wanted: Sequence[Term], limit: int) -> list[dict[str, Any]]:
     ]
     # Documents compare field by field: the highest score, and of equal ones that saved first.
     best = {"score": {"$add": parts}, "order": {"$multiply": [-1, "$seq"]}, "id": "$_id"}
-    return [
+    subject = {"$ifNull": ["$scene_id", "$video_id"]}
+    texts = [
         {"$match": _any(wanted)},
-        {"$project": {"scene_id": 1, "seq": 1, "length": length, **counts}},
+        {"$project": {"subject": subject, "seq": 1, "length": length, **counts}},
+    ]
+    return [
+        *texts,
+        {"$unionWith": {"coll": others, "pipeline": texts}},
         {
             "$group": {
-                "_id": "$scene_id",
+                "_id": "$subject",
                 "best": {"$max": best},
                 **{name: {"$max": f"${name}"} for name in counts},
             }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.errors import StoreError
-from toolkit.records import Answer, Record
+from toolkit.records import Answer, Record, Synthesis
 from toolkit.stages.store import Hit, Store, Where
 from toolkit_store_mongodb.documents import NAMES, shape
 from toolkit_store_mongodb.faults import explained
@@ -88,21 +88,28 @@ class MongoDBStore(Store):
         if not wanted or limit < 1:
             return []
         answers = self._server.collection(NAMES[Answer])
+        syntheses = self._server.collection(NAMES[Synthesis])
         # The server gives up before the connection does, so that no question outlives its asker.
         longest_ms = max(1, int(self._server.timeout_s * 900))
 
         def read() -> tuple[list[Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
             with answers.aggregate(
-                pipeline(wanted, limit), allowDiskUse=True, maxTimeMS=longest_ms
-            ) as scenes:
-                best = [scene["best"] for scene in scenes]
+                pipeline(wanted, limit, NAMES[Synthesis]), allowDiskUse=True, maxTimeMS=longest_ms
+            ) as subjects:
+                best = [subject["best"] for subject in subjects]
             ids = {"_id": {"$in": [one["id"] for one in best]}}
-            texts = answers.find(ids, ["scene_id", "video_id", "text"])
+            fields = ["scene_id", "video_id", "text"]
+            texts = [*answers.find(ids, fields), *syntheses.find(ids, fields)]
             return best, {text["_id"]: text for text in texts}
 
         best, texts = self._server.steadily(read)
         return [
-            Hit(text["scene_id"], text["video_id"], snippet(text["text"], wanted), one["score"])
+            Hit(
+                text.get("scene_id"),
+                text["video_id"],
+                snippet(text["text"], wanted),
+                one["score"],
+            )
             for one in best
             if (text := texts.get(one["id"]))  # it may have gone since
         ]

@@ -20,18 +20,22 @@ __all__ = ["SQLiteStore"]
 
 R = TypeVar("R", bound=Record)
 
-# A scene fits when each term is in one of its texts, not necessarily all in the same one. FTS5
-# gives the texts best first (bm25), so the first one of a scene is its best and reading can stop
-# early. CROSS JOIN keeps SQLite from changing that order of loops.
+# A scene (or a video, of which a synthesis speaks) fits when each term is in one of its texts, not
+# necessarily all in the same one. FTS5 gives the texts best first (bm25), so the first one of a
+# scene is its best and reading can stop early. LEFT JOIN also keeps SQLite from changing that order
+# of loops. Syntheses are in the index under their negative "seq".
 _SEARCH = """
-SELECT answers.scene_id, answers.video_id, snippet(words, 0, '[', ']', '…', 24), words.rank
-FROM words CROSS JOIN answers ON answers.seq = words.rowid
-WHERE words MATCH :any AND answers.scene_id IN (
-    SELECT answers.scene_id
+SELECT answers.scene_id, coalesce(answers.video_id, syntheses.video_id),
+    snippet(words, 0, '[', ']', '…', 24), words.rank
+FROM words LEFT JOIN answers ON answers.seq = words.rowid
+LEFT JOIN syntheses ON syntheses.seq = -words.rowid
+WHERE words MATCH :any AND coalesce(answers.scene_id, syntheses.video_id) IN (
+    SELECT coalesce(answers.scene_id, syntheses.video_id) AS subject
     FROM json_each(:terms) AS term
     CROSS JOIN words ON words MATCH term.value
-    CROSS JOIN answers ON answers.seq = words.rowid
-    GROUP BY answers.scene_id
+    LEFT JOIN answers ON answers.seq = words.rowid
+    LEFT JOIN syntheses ON syntheses.seq = -words.rowid
+    GROUP BY subject
     HAVING count(DISTINCT term.key) = :count
 )
 ORDER BY words.rank
@@ -105,7 +109,7 @@ class SQLiteStore(Store):
         values = {"any": " OR ".join(wanted), "terms": json.dumps(wanted), "count": len(wanted)}
         with self._connections.borrow() as db, closing(db.execute(_SEARCH, values)) as rows:
             for scene_id, video_id, snippet, rank in rows:
-                hits.setdefault(scene_id, Hit(scene_id, video_id, snippet, -rank))
+                hits.setdefault(scene_id or video_id, Hit(scene_id, video_id, snippet, -rank))
                 if len(hits) == limit:
                     break
         return list(hits.values())

@@ -22,6 +22,7 @@ from toolkit.records import (
     RunSource,
     Scene,
     Source,
+    Synthesis,
     Tag,
     Video,
 )
@@ -35,6 +36,7 @@ NAMES: dict[type[Record], str] = {
     Scene: "scenes",
     Answer: "answers",
     Tag: "tags",
+    Synthesis: "syntheses",
     Review: "reviews",
     Completion: "completions",
     Failure: "failures",

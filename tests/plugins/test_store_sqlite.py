@@ -18,7 +18,7 @@ from toolkit.errors import StoreError
 from toolkit.hooks.specs import Context
 from toolkit.records import Answer, Scene
 from toolkit.stages.store import KINDS, Store
-from toolkit.testing.samples import description, full_records, scene
+from toolkit.testing.samples import description, full_records, scene, synthesis
 from toolkit.testing.stores import OpenStore, StoreSuite
 from toolkit_store_sqlite import SQLiteOptions, make
 from toolkit_store_sqlite.files import migrations
@@ -93,6 +93,7 @@ class TestTables:
             ("answers", "video_id = 'x' AND analyzer = 'x' AND ask = 'x'"),
             ("tags", "scene_id = 'x'"),
             ("tags", "video_id = 'x' AND generation = 'x'"),
+            ("syntheses", "video_id = 'x' AND generation = 'x'"),
             ("reviews", "target_id = 'x'"),
             ("completions", "item_id = 'x' AND stage = 'x' AND key = 'x'"),
             ("failures", "run_id = 'x'"),
@@ -138,6 +139,23 @@ class TestSearchIndex:
         assert len(store.search("car")) == 1
         with raw(file) as db:
             db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+
+    def test_a_file_from_before_there_were_syntheses_is_searched_for_both(
+        self, open_store: OpenStore, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = [script for script in migrations() if "CREATE TABLE syntheses" not in script]
+        with monkeypatch.context() as patch:
+            patch.setattr("toolkit_store_sqlite.files.migrations", lambda: before)
+            with open_store() as store:
+                store.save([scene(), description(scene(), "A red car")])
+        with open_store() as store:
+            store.save([synthesis("A car, and more")])
+            assert [hit.scene_id for hit in store.search("car red")] == [scene().id]
+            assert {hit.scene_id for hit in store.search("car")} == {scene().id, None}
+        with raw(file) as db:
+            db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+            plan = db.execute("EXPLAIN QUERY PLAN SELECT text FROM spoken WHERE seq = -1")
+            assert not any("SCAN answers" in row[3] or "SCAN syn" in row[3] for row in plan)
 
 
 class TestOpening:

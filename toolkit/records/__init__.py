@@ -1,5 +1,7 @@
 """What flows: a source becomes a video, a video scenes, a scene answers, an analysis tags.
 
+What was said about its scenes becomes a video's synthesis.
+
 Every record is frozen, validates itself, and has an ``id`` that comes from content, so that the
 same work has the same name everywhere and every write can be repeated safely. Only runs, failures
 and reviews happen at a moment: their ids are random. ``Frames`` never enters a store.
@@ -31,6 +33,7 @@ from toolkit.records.media import (
 )
 from toolkit.records.questions import Question
 from toolkit.records.runs import Completion, Failure, Lineage, Run, RunSource, RunStatus
+from toolkit.records.synthesis import Statement, Synthesis, SynthesisKind
 from toolkit.records.types import AnswerKind, AnswerType
 
 __all__ = [
@@ -59,7 +62,10 @@ __all__ = [
     "Sentiment",
     "SentimentLabel",
     "Source",
+    "Statement",
     "SubtitleStream",
+    "Synthesis",
+    "SynthesisKind",
     "Tag",
     "Video",
     "digest",

@@ -58,6 +58,7 @@ class Lineage(Part):
     sampler: str = ""
     asks: tuple[tuple[str, str], ...] = ()  # (analyzer fingerprint, ask key)
     generations: tuple[str, ...] = ()  # of tags
+    syntheses: tuple[str, ...] = ()  # generations of what is said about whole videos
 
 
 class Run(Record):

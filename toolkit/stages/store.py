@@ -17,6 +17,7 @@ from toolkit.records import (
     RunSource,
     Scene,
     Source,
+    Synthesis,
     Tag,
     Video,
 )
@@ -30,6 +31,7 @@ KINDS: tuple[type[Record], ...] = (
     Scene,
     Answer,
     Tag,
+    Synthesis,
     Review,
     Completion,
     Failure,
@@ -47,10 +49,11 @@ Where = str | int | None | Collection[str]
 class Hit:
     """A search result: a scene, and its words around the match with the match in [ ].
 
+    Where the words are those of a video's summary, chapters or answers, there is no scene.
     ``rank`` is higher for better matches and means nothing across searches.
     """
 
-    scene_id: str
+    scene_id: str | None
     video_id: str
     snippet: str
     rank: float
@@ -88,6 +91,7 @@ class Store(Component):
     def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
         """Scenes whose description or answers have all these words, best first.
 
+        A whole video is among them where what was said about it as a whole has all the words.
         Words are matched by stem; text in double quotes is matched as a phrase. Any input is
         safe: there is no query syntax that can fail.
         """

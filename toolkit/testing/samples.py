@@ -23,12 +23,14 @@ from toolkit.records import (
     RunSource,
     Scene,
     Source,
+    Statement,
     SubtitleStream,
+    Synthesis,
     Tag,
     Video,
 )
 
-__all__ = ["TEXT", "description", "full_records", "scene"]
+__all__ = ["TEXT", "description", "full_records", "scene", "synthesis"]
 
 TEXT = "naïve café — 東京 🎬 \"quoted\" 'single' 100% \\ back\nnew line\ttab $5 <b>&amp;</b>"
 """Text with whatever breaks careless quoting."""
@@ -50,6 +52,32 @@ def scene(video_id: str = "video-1", index: int = 0, detector: str = "detector-1
 def description(of: Scene, text: str, analyzer: str = "analyzer-1") -> Answer:
     """A description of the scene."""
     return Answer.of(of, analyzer, "sample", Ask(kind="description"), text=text)
+
+
+def synthesis(text: str, video_id: str = "video-1", generation: str = "syn-1") -> Synthesis:
+    """A summary of a video."""
+    return Synthesis.of(
+        video_id, generation, basis="basis-1", plugin="sample", kind="summary", text=text
+    )
+
+
+def _evidence() -> Evidence:
+    return Evidence(
+        frame_times_s=(0.1, _EXACT, 1e-9),
+        frame_size=(448, 252),
+        reduced_from=(896, 504),
+        model="org/model",
+        revision="abc123",
+        prompt_hash="beef",
+        dtype="bfloat16",
+        device="cuda:0",
+        tokens_in=2**33,
+        tokens_out=64,
+        finish_reason="stop",
+        tone_mapping="hable",
+        cost=_EXACT,
+        seconds=_EXACT,
+    )
 
 
 def full_records() -> dict[type[Record], Record]:
@@ -121,24 +149,29 @@ def full_records() -> dict[type[Record], Record]:
             value={"nested": [1, 2.5, None, {"deep": TEXT}], "yes": True},
             confidence=_EXACT,
             abstained=True,
-            evidence=Evidence(
-                frame_times_s=(0.1, _EXACT, 1e-9),
-                frame_size=(448, 252),
-                reduced_from=(896, 504),
-                model="org/model",
-                revision="abc123",
-                prompt_hash="beef",
-                dtype="bfloat16",
-                device="cuda:0",
-                tokens_in=2**33,
-                tokens_out=64,
-                cost=0.0125,
-                finish_reason="stop",
-                tone_mapping="hable",
-                seconds=_EXACT,
-            ),
+            evidence=_evidence(),
         ),
         Tag("a label, with ünïcode", score=_EXACT, why=TEXT).placed(place, "rules", "gen-1"),
+        Synthesis.of(
+            "video-1",
+            "syn-1",
+            basis="basis-1",
+            plugin="sample",
+            kind="question",
+            name="What is “this”?",
+            text=TEXT,
+            statements=(
+                Statement(
+                    text=TEXT,
+                    scenes=(0, 3),
+                    scene_ids=("scene-0", place.id),
+                    spans=((0.0, _EXACT), (1e-9, 1e9 / 7)),
+                    cited=True,
+                ),
+            ),
+            calls=5,
+            evidence=_evidence(),
+        ),
         Review(
             id="review-1",
             target_id="answer-1",
@@ -173,6 +206,7 @@ def full_records() -> dict[type[Record], Record]:
                 sampler="sampler-1",
                 asks=(("analyzer-1", "ask-2"), ("analyzer-1", "ask-1")),
                 generations=("gen-2", "gen-1"),
+                syntheses=("syn-2", "syn-1"),
             ),
             versions={"toolkit": "0.1.0"},
             host="häst",

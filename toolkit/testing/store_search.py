@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from toolkit.records import Answer, Ask, Scene, Source, Tag
 from toolkit.stages.store import Store
-from toolkit.testing.samples import TEXT, description, scene
+from toolkit.testing.samples import TEXT, description, scene, synthesis
 
 __all__ = ["SearchSuite"]
 
@@ -54,6 +54,24 @@ class SearchSuite:
         assert sorted(_found(store, "car", limit=100)) == list(range(30))
         assert store.search("car", limit=0) == []
 
+    def test_search_finds_videos_by_what_is_said_of_them_as_a_whole(self, store: Store) -> None:
+        _tell(store, "A red car", "A red house")
+        whole = synthesis("A car drives from the sea to a red house.")
+        store.save([whole, synthesis("A sea", "video-2")])
+        hits = store.search("red house")
+        assert {(hit.video_id, hit.scene_id) for hit in hits} == {
+            ("video-1", None),
+            ("video-1", scene(index=1).id),
+        }
+        assert [hit.video_id for hit in store.search("sea")] == ["video-2", "video-1"]
+        [hit] = store.search("drive sea")
+        assert hit.snippet == "A car [drives] from the [sea] to a red house."
+        store.save([synthesis("Its end", "video-1", "syn-2")])
+        assert [hit.video_id for hit in store.search("end red")] == ["video-1"]
+        store.save([whole.model_copy(update={"text": "A boat"})])
+        assert store.search("drive") == []
+        assert [hit.scene_id for hit in store.search("boat")] == [None]
+
     def test_search_keeps_up_with_changes(self, store: Store) -> None:
         _tell(store, "car", "boat")
         _tell(store, "plane", "boat")
@@ -95,4 +113,4 @@ def _reply(of: Scene, text: str, name: str) -> Answer:
 def _found(store: Store, words: str, limit: int = 20) -> list[int]:
     """The indices of the scenes found."""
     index = {one.id: one.index for one in store.find(Scene)}
-    return [index[hit.scene_id] for hit in store.search(words, limit=limit)]
+    return [index[hit.scene_id or ""] for hit in store.search(words, limit=limit)]
