@@ -14,14 +14,25 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from toolkit.config.settings import Sampling, Scenes
-from toolkit.records import digest
+from toolkit.config.settings import Analysis, Sampling, Scenes
+from toolkit.records import Answer, SynthesisKind, digest
 from toolkit.stages import sampling
 from toolkit.stages.component import Cancel, Component, Options
+from toolkit.stages.writing import Prompt
 
-__all__ = ["analyzer_key", "content_id", "detector_key", "fingerprint", "generation", "sampler_key"]
+__all__ = [
+    "analyzer_key",
+    "basis",
+    "content_id",
+    "detector_key",
+    "fingerprint",
+    "generation",
+    "sampler_key",
+    "synthesis_key",
+]
 
 _BLOCK = 1 << 20
+_SYNTHESIS = "1"  # changes when notes are put together, grouped or read in another way
 
 
 def content_id(path: Path, cancel: Cancel | None = None) -> str:
@@ -66,3 +77,34 @@ def generation(tagger: str, asks: Iterable[Sequence[str]]) -> str:
     """Tags depend on the tagger and on every answer it could read."""
     read: list[JsonValue] = [list(ask) for ask in sorted(map(tuple, asks))]
     return digest("tags", tagger, read)
+
+
+def synthesis_key(
+    writer: str,
+    detector: str,
+    asks: Iterable[Sequence[str]],
+    kind: SynthesisKind,
+    name: str,
+    prompt: Prompt,
+    options: Analysis,
+) -> str:
+    """What is said of a video depends on the writer, on its words, and on what it could read.
+
+    Args:
+        writer: The fingerprint of the analyzer that writes.
+        detector: The key of the scenes.
+        asks: What is asked about a scene and answered in words, as (analyzer's key, ask's key).
+        kind: What is written.
+        name: The question's words.
+        prompt: The words around the notes.
+        options: How many tokens there are.
+    """
+    read: list[JsonValue] = [list(ask) for ask in sorted(map(tuple, asks))]
+    words: list[JsonValue] = [kind, name, prompt.system, prompt.user]
+    tokens: list[JsonValue] = [options.synthesis_tokens, options.synthesis_answer_tokens]
+    return digest("synthesis", _SYNTHESIS, writer, detector, read, words, tokens)
+
+
+def basis(answers: Iterable[Answer]) -> str:
+    """What was said about a video's scenes: another text, another name."""
+    return digest("basis", [[answer.id, answer.text] for answer in answers])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from toolkit import cache
 from toolkit.config import Settings
-from toolkit.errors import PrivacyError
+from toolkit.errors import ConfigError, PrivacyError
 from toolkit.hooks import local
 from toolkit.hooks.manager import Made, PluginManager
-from toolkit.records import AnswerType, Ask, Lineage
+from toolkit.records import AnswerType, Ask, AskKind, Lineage, SynthesisKind
 from toolkit.stages.analysis import Analyzer
 from toolkit.stages.component import Component
 from toolkit.stages.decode import Decoder
@@ -20,20 +20,38 @@ from toolkit.stages.download import Downloader
 from toolkit.stages.scenes import SceneDetector
 from toolkit.stages.store import Store
 from toolkit.stages.tags import Tagger
+from toolkit.stages.writing import NOTES, Prompt, Writer
 
-__all__ = ["Crew", "Job"]
+__all__ = ["IN_WORDS", "Crew", "Job", "Order"]
 
 C = TypeVar("C", bound=Component)
+IN_WORDS: tuple[AskKind, ...] = ("description", "question")
+"""What is asked about scenes that whole videos are written about from."""
 
 
 @dataclass(frozen=True)
 class Job(Generic[C]):
-    """One analyzer or tagger, the key its rows carry, and what it is asked."""
+    """One analyzer or tagger, the key its rows carry, and what it is asked.
+
+    ``turn`` is held while an analyzer looks at scenes or writes: one thing at a time.
+    """
 
     name: str
     component: C
     key: str
     asks: Sequence[Ask] = ()
+    turn: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Something to be written about every video, by whom, and the key its rows carry."""
+
+    kind: SynthesisKind
+    name: str
+    prompt: Prompt
+    key: str
+    job: Job[Analyzer]
 
 
 class Crew:
@@ -54,6 +72,7 @@ class Crew:
         self.settings = settings
         self._plugins = plugins
         self._made: list[Component] = []
+        self._fingerprints: dict[str, str] = {}
         self._lock = threading.Lock()
         self._downloader: Downloader | None = None
         try:
@@ -85,11 +104,13 @@ class Crew:
             for place, (job, ask) in enumerate((j, a) for j in self.analyzers for a in j.asks)
         }
         self.taggers = [self._tagger(name) for name in _names(settings, "tags")]
+        self.orders = self._orders()
         self.lineage = Lineage(
             detector=self.detector_key,
             sampler=self.sampler_key,
             asks=tuple(self.asked),
             generations=tuple(job.key for job in self.taggers),
+            syntheses=tuple(order.key for order in self.orders),
         )
 
     def _analyzer(self, name: str) -> Job[Analyzer]:
@@ -100,7 +121,8 @@ class Crew:
                 f"The analyzer '{name}' sends frames to another machine.",
                 hint="Allow it with [privacy] remote = allow, or choose a local analyzer.",
             )
-        key = cache.analyzer_key(_fingerprint(made), self.sampler_key)
+        self._fingerprints[name] = fingerprint = _fingerprint(made)
+        key = cache.analyzer_key(fingerprint, self.sampler_key)
         wanted = [ask for ask in self._wanted() if ask.kind in analyzer.kinds]
         return Job(name, analyzer, key, analyzer.asks(wanted))
 
@@ -119,6 +141,61 @@ class Crew:
     def _tagger(self, name: str) -> Job[Tagger]:
         made = self._make(Tagger, "tags", name)
         return Job(name, made.component, cache.generation(_fingerprint(made), self.asked))
+
+    def _orders(self) -> list[Order]:
+        """What the first analyzer that can write is to write about every video.
+
+        Raises:
+            ConfigError: None of them can, or there is nothing to write from.
+        """
+        options = self.settings.analysis
+        wanted: list[tuple[SynthesisKind, str]] = []
+        if options.summary:
+            wanted.append(("summary", ""))
+        if options.chapters:
+            wanted.append(("chapters", ""))
+        wanted += [("question", question) for question in dict.fromkeys(options.video_questions)]
+        if not wanted:
+            return []
+        settings = "summary, chapters and video_questions of [analysis]"
+        writers = [(j, j.component) for j in self.analyzers if isinstance(j.component, Writer)]
+        if not writers:
+            raise ConfigError(
+                f"For {settings} an analyzer is needed that can write from text, and none of "
+                f"{', '.join(job.name for job in self.analyzers)} can.",
+                hint="Choose one that can in [analysis] plugin, or set these off.",
+            )
+        if not self._in_words():
+            raise ConfigError(
+                f"For {settings} the scenes have to be described, and no analyzer is asked to.",
+                hint="Set describe = true or ask questions, with an analyzer that answers them.",
+            )
+        job, writer = writers[0]
+        return [self._order(job, writer, kind, name) for kind, name in wanted]
+
+    def _in_words(self) -> list[tuple[str, str]]:
+        """What is asked about scenes that has an answer in words."""
+        return [
+            (job.key, ask.key) for job in self.analyzers for ask in job.asks if ask.kind in IN_WORDS
+        ]
+
+    def _order(self, job: Job[Analyzer], writer: Writer, kind: SynthesisKind, name: str) -> Order:
+        prompt = writer.wording(kind, name)
+        if NOTES not in prompt.user:
+            raise ConfigError(
+                f"The prompt of '{job.name}' for {kind} has no {NOTES} in it.",
+                hint=f"Write {NOTES} where the notes about the scenes come.",
+            )
+        key = cache.synthesis_key(
+            self._fingerprints[job.name],
+            self.detector_key,
+            self._in_words(),
+            kind,
+            name,
+            prompt,
+            self.settings.analysis,
+        )
+        return Order(kind, name, prompt, key, job)
 
     @property
     def downloader(self) -> Downloader:

@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from toolkit.errors import AnalysisError
-from toolkit.records import Answer, Ask, AskKind, Evidence, digest
+from toolkit.records import Answer, Ask, AskKind, Evidence, SynthesisKind, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit.stages.prompts import Prompts
+from toolkit.stages.writing import Prompt, Writer, Written
 from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
 from toolkit_analyze_qwen2vl.answers import Answering, Said
 from toolkit_analyze_qwen2vl.checking import check
@@ -25,14 +26,19 @@ from toolkit_analyze_qwen2vl.loading import load
 from toolkit_analyze_qwen2vl.memory import default_batch_tokens
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.preparing import MARK, Prepared
+from toolkit_analyze_qwen2vl.text import TextModel
 from toolkit_analyze_qwen2vl.weights import Weights
 
 __all__ = ["Qwen2VLAnalyzer"]
 
 
-class Qwen2VLAnalyzer(Analyzer):
-    """Describes scenes, answers questions, judges sentiment and scores labels, from one look."""
+class Qwen2VLAnalyzer(Analyzer, Writer):
+    """Describes scenes, answers questions, judges sentiment and scores labels, from one look.
 
+    Writes about whole videos from what it said about their scenes.
+    """
+
+    overhead = 32  # the chat template's
     kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment", "labels"})
     batch_size = 32  # out of which scenes of like length share batches
 
@@ -44,6 +50,7 @@ class Qwen2VLAnalyzer(Analyzer):
         self._weights = Weights.of(options.model, options.revision, base)
         self._identity = ""
         self._model: VisionModel | None = None
+        self._text: TextModel | None = None
         self._asked: Answering | None = None
         self._revision = ""
         self._lock = threading.Lock()
@@ -63,7 +70,7 @@ class Qwen2VLAnalyzer(Analyzer):
     def close(self) -> None:
         with self._lock:
             was_loaded, self._model = self._model is not None, None
-            self._asked = None
+            self._asked = self._text = None
         if was_loaded:
             import torch
 
@@ -83,6 +90,28 @@ class Qwen2VLAnalyzer(Analyzer):
             answer=lambda looks, prepared: self._look(model, looks, prepared, fingerprint, cancel),
         )
         yield from self._fitting.replies(looks, steps)
+
+    def wording(self, kind: SynthesisKind, name: str) -> Prompt:
+        return self._prompts.wording(kind, name)
+
+    def count(self, texts: Sequence[str], cancel: Cancel) -> list[int]:
+        return self._writer(cancel).count(texts)
+
+    def write(self, prompts: Sequence[Prompt], limit: int, cancel: Cancel) -> list[Written]:
+        cancel.check()
+        return self._writer(cancel).write(prompts, limit, cancel)
+
+    def _writer(self, cancel: Cancel) -> TextModel:
+        model = self._load(cancel)
+        if self._text is None:
+            evidence = Evidence(
+                model=self._options.model,
+                revision=self._revision,
+                dtype=model.dtype,
+                device=model.device,
+            )
+            self._text = TextModel(model, evidence)
+        return self._text
 
     def _load(self, cancel: Cancel) -> VisionModel:
         with self._lock:

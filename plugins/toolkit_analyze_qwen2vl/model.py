@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit_analyze_qwen2vl.decoding import Grammars
-from toolkit_analyze_qwen2vl.preparing import Preparation, Prepared
+from toolkit_analyze_qwen2vl.preparing import MARK, Preparation, Prepared
 from toolkit_analyze_qwen2vl.speed import branch_cache
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class VisionModel:
     def __init__(self, model: Any, processor: Any) -> None:
         self._model = model
         self._tokenizer = processor.tokenizer
+        self._chat = processor.apply_chat_template
         self._preparation = Preparation(copy.deepcopy(processor), pin=model.device.type == "cuda")
         ends = model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
@@ -112,6 +113,33 @@ class VisionModel:
             # Counted on the CPU: asking the GPU would wait for it.
             tokens=prepared.inputs["attention_mask"].sum(1).tolist(),
             frame_sizes=prepared.frame_sizes,
+        )
+
+    def read_text(self, conversations: Sequence[Any]) -> Prefix:
+        """Read prompts without frames up to :data:`MARK`, which ends the user's words."""
+        import torch
+
+        chats = [self._chat(chat, add_generation_prompt=True) for chat in conversations]
+        heads = [chat.partition(MARK)[0] for chat in chats]
+        inputs = self._tokenizer(
+            heads, add_special_tokens=False, padding=True, return_tensors="pt"
+        ).to(self._model.device)
+        mask = inputs["attention_mask"]
+        places = (mask.cumsum(1) - 1).clamp(min=0)
+        with torch.inference_mode():
+            seen = self._model(
+                **inputs,
+                position_ids=places.expand(3, *places.shape),
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        return Prefix(
+            cache=seen.cache,
+            mask=mask,
+            shift=mask.new_zeros(len(heads), 1),
+            tail=chats[0].partition(MARK)[2],
+            tokens=mask.sum(1).tolist(),
+            frame_sizes=[],
         )
 
     def ids(self, text: str) -> list[int]:

@@ -50,6 +50,16 @@ def analyze(
         list[str] | None,
         typer.Option(metavar="QUESTION", help="Asked about every scene; may be repeated."),
     ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Sum up every video from its scenes.")
+    ] = False,
+    chapters: Annotated[
+        bool, typer.Option("--chapters", help="Divide every video into chapters.")
+    ] = False,
+    ask_video: Annotated[
+        list[str] | None,
+        typer.Option(metavar="QUESTION", help="Asked about every whole video; may be repeated."),
+    ] = None,
     analyzer: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Instead of those of the config; may be repeated."),
@@ -65,8 +75,12 @@ def analyze(
 
     if analyzer:
         setup.put("analysis", "plugin", tuple(analyzer))
+    for name, wanted in {"summary": summary, "chapters": chapters}.items():
+        if wanted:
+            setup.put("analysis", name, True)
     settings, plugins = setup.load()
-    handle = api.start(sources, api.asking(settings, ask or ()), plugins, setup.file)
+    settings = api.asking(settings, ask or (), ask_video or ())
+    handle = api.start(sources, settings, plugins, setup.file)
     _watch(setup, handle, settings, plugins, as_json=as_json, quiet=quiet)
 
 

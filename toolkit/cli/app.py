@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli import analyze, clips, config, doctor, files, models, plugins, results
+from toolkit.cli import analyze, chapters, clips, config, doctor, files, models, plugins, results
 
 __all__ = ["app", "main"]
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # their tracebacks would not be redacted
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (analyze, files, clips, results, plugins, models, config, doctor):
+for group in (analyze, files, clips, results, chapters, plugins, models, config, doctor):
     group.add_to(app)
 
 

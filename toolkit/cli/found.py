@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolkit.insight import results
-from toolkit.records import Analysis, Failure, Run, Scene, Tag, Video
+from toolkit.records import Analysis, Failure, Run, Scene, Statement, Synthesis, Tag, Video
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -73,11 +73,12 @@ class FoundScene:
 
 @dataclass(frozen=True)
 class FoundVideo:
-    """A video and its scenes, in order."""
+    """A video, its scenes, in order, and what was written about it as a whole."""
 
     video: Video
     title: str
     scenes: list[FoundScene]
+    syntheses: list[Synthesis] = field(default_factory=list)
 
     def data(self, *, evidence: bool) -> dict[str, JsonValue]:
         """The same as JSON."""
@@ -87,8 +88,55 @@ class FoundVideo:
             "path": self.video.path,
             "duration_s": self.video.duration_s,
             "truncated": self.video.truncated,
+            "syntheses": [_synthesis_data(one, evidence=evidence) for one in self.syntheses],
             "scenes": [scene.data(evidence=evidence) for scene in self.scenes],
         }
+
+    def chapters(self) -> dict[str, JsonValue]:
+        """Its chapters as JSON."""
+        written = [one for one in self.syntheses if one.kind == "chapters"]
+        return {
+            "id": self.video.id,
+            "title": self.title,
+            "path": self.video.path,
+            "chapters": [_chapter_data(said) for one in written for said in one.statements],
+        }
+
+
+def _chapter_data(said: Statement) -> dict[str, JsonValue]:
+    return {
+        "title": said.text,
+        "start_s": said.start_s,
+        "end_s": said.end_s,
+        "scenes": [*said.scenes],
+        "cited": said.cited,
+    }
+
+
+def _synthesis_data(one: Synthesis, *, evidence: bool) -> dict[str, JsonValue]:
+    data: dict[str, JsonValue] = {
+        "kind": one.kind,
+        "name": one.name or None,
+        "text": one.text,
+        "statements": [
+            {
+                "text": said.text,
+                "start_s": said.start_s,
+                "end_s": said.end_s,
+                "scenes": [*said.scenes],
+                "spans": [[*span] for span in said.spans],
+                "cited": said.cited,
+            }
+            for said in one.statements
+        ],
+    }
+    if evidence:
+        data["evidence"] = {
+            "plugin": one.plugin,
+            "calls": one.calls,
+            **one.evidence.model_dump(mode="json", exclude={"frame_times_s", "frame_size"}),
+        }
+    return data
 
 
 def scene_data(scene: Scene) -> dict[str, JsonValue]:
@@ -110,6 +158,7 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
         if video_id not in (None, video.id):
             continue
         scenes = results.scenes_of(store, run, [video])
+        written = results.syntheses_of(store, run, [video])
         said = results.answers_of(store, run, scenes)
         tags: dict[str | None, list[Tag]] = {}
         for tag in results.tags_of(store, run, [video]):
@@ -121,6 +170,7 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
                 FoundScene(scene, Analysis.of(scene.id, said[scene.id]), tags.get(scene.id, []))
                 for scene in scenes
             ],
+            written[video.id],
         )
 
 

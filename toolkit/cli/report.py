@@ -12,7 +12,7 @@ import typer
 from toolkit.cli.found import FoundVideo, failures, found
 from toolkit.cli.output import clock, plain, print_json, table
 from toolkit.cli.setup import Setup, complain
-from toolkit.records import RunSource, Scene
+from toolkit.records import RunSource, Scene, Statement
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolkit.records import Run
     from toolkit.stages.store import Store
 
-__all__ = ["report", "show_failures", "show_video"]
+__all__ = ["report", "show_failures", "show_video", "show_whole"]
 
 _VIDEOS, _SCENES, _FAILURES = 5, 20, 20  # a screen or two; the rest is one command away
 
@@ -42,6 +42,7 @@ def report(
         for video in islice(found(store, run), _VIDEOS):
             some = some or bool(video.scenes)
             words = words or any(scene.analysis.text for scene in video.scenes)
+            show_whole(video)
             show_video(video, most=_SCENES, more=setup.again(f"show {video.video.id[:12]}"))
         if len(ways) > _VIDEOS:
             typer.echo(f"… and {len(ways) - _VIDEOS} more videos: {setup.again(f'show {run.id}')}")
@@ -53,6 +54,25 @@ def report(
         typer.echo(plain(f"Results: {settings.workspace} (run {run.id})"))
         _next(setup, run, some=some, words=words)
     return bool(failed)
+
+
+def show_whole(video: FoundVideo, *, only: str = "") -> None:
+    """What was written about a video as a whole, of one kind or of all, with its times."""
+    for one in video.syntheses:
+        if only not in ("", one.kind):
+            continue
+        typer.echo(plain(f"{video.title}: {one.name or one.kind}"))
+        if one.kind == "chapters":
+            rows = [[clock(c.start_s), clock(c.end_s), c.text] for c in one.statements]
+            table(["from", "to", "chapter"], rows, right=(0, 1), wide=(2,))
+        else:
+            table(["said", "in"], [[s.text, _times(s)] for s in one.statements], wide=(0, 1))
+
+
+def _times(said: Statement) -> str:
+    if not said.cited:
+        return "not told"
+    return ", ".join(f"{clock(start_s)}-{clock(end_s)}" for start_s, end_s in said.spans)
 
 
 def show_video(video: FoundVideo, *, most: int | None = None, more: str = "") -> None:

@@ -12,7 +12,7 @@ from toolkit.cli.setup import Json, Setup, command
 from toolkit.errors import StoreError
 
 if TYPE_CHECKING:
-    from toolkit.records import Answer, Evidence, Run
+    from toolkit.records import Answer, Evidence, Run, Synthesis
     from toolkit.stages.store import Store
 
 __all__ = ["add_to", "find_run", "find_run_or_video"]
@@ -50,7 +50,7 @@ def show(
 ) -> None:
     """Show the scenes of a run, or those of a video from the latest run that had it."""
     from toolkit.cli.found import failures, found
-    from toolkit.cli.report import show_failures, show_video
+    from toolkit.cli.report import show_failures, show_video, show_whole
 
     with setup.store() as store:
         run, video_id = find_run_or_video(store, name)
@@ -68,6 +68,7 @@ def show(
             return
         typer.echo(f"Run {run.id}: {run.standing}, {run.started_at:%Y-%m-%d %H:%M} UTC\n")
         for video in videos:
+            show_whole(video)
             show_video(video)
             if evidence:
                 _show_evidence(store, run, video.video.id)
@@ -99,8 +100,21 @@ def _show_evidence(store: Store, run: Run, video_id: str) -> None:
         for tag in one.tags
     ]
     rows.sort(key=lambda row: int(str(row[0])))
+    whole = [
+        [
+            None,
+            f"{one.kind} {one.name}".strip(),
+            one.text,
+            None,
+            _by(one),
+            f"what was said of all scenes, in {one.calls} requests",
+            _took(one.evidence),
+        ]
+        for video in found(store, run, video_id)
+        for one in video.syntheses
+    ]
     head = ["#", "what", "answer", "sure", "by", "looked at", "took"]
-    table(head, rows, right=(0, 3), wide=(2, 4, 5, 6))
+    table(head, [*whole, *rows], right=(0, 3), wide=(2, 4, 5, 6))
 
 
 def _told(answer: Answer) -> str:
@@ -110,7 +124,7 @@ def _told(answer: Answer) -> str:
     return answer.text
 
 
-def _by(answer: Answer) -> str:
+def _by(answer: Answer | Synthesis) -> str:
     """Who answered: the plugin, the model in its revision, shortened, number format and device."""
     evidence = answer.evidence
     revision = evidence.revision.rpartition(":")[2][:12]
@@ -159,7 +173,7 @@ def search(
         table(
             ["video", "#", "from", "to", "said"],
             [
-                [h["title"], h["index"], clock(h["start_s"]), clock(h["end_s"]), h["snippet"]]
+                [h["title"], h["index"], _clock(h["start_s"]), _clock(h["end_s"]), h["snippet"]]
                 for h in hits
             ],
             right=(1, 2, 3),
@@ -167,6 +181,11 @@ def search(
         )
     else:
         typer.echo(f"No scene has: {plain(text)}")
+
+
+def _clock(seconds: float | None) -> str | None:
+    """A scene's time; what is said about a whole video has none."""
+    return None if seconds is None else clock(seconds)
 
 
 def runs(setup: Setup, as_json: Json = False) -> None:

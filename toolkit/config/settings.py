@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from toolkit.config.machine import cores
 from toolkit.config.secrets import Discreet, redact_json
-from toolkit.config.values import Questions, Unwanted, Words
+from toolkit.config.values import Lines, Questions, Unwanted, Words
 
 __all__ = ["STAGES", "Section", "Settings"]
 
@@ -150,11 +150,36 @@ class Analysis(Section):
     labels: Words = Field(
         (), description="Labels whose probability is told for every scene, such as car, night."
     )
+    summary: bool = Field(
+        False, description="Sum up every video from what was said about its scenes."
+    )
+    chapters: bool = Field(
+        False, description="Divide every video into chapters, from what was said about its scenes."
+    )
+    video_questions: Lines = Field(
+        (),
+        description="Questions about every video as a whole, one a line, answered from the same.",
+    )
+    synthesis_tokens: int = Field(
+        4096,
+        ge=256,
+        description="Most tokens of one request for a summary, chapters or an answer about a "
+        "video, what is written included; longer videos take more requests.",
+    )
+    synthesis_answer_tokens: int = Field(
+        384, ge=16, description="Most tokens written by one such request."
+    )
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
         if len({label.casefold() for label in self.labels}) < len(self.labels):
             raise ValueError("labels holds the same label twice")
+        return self
+
+    @model_validator(mode="after")
+    def _synthesis_fits(self) -> Self:
+        if self.synthesis_tokens < 2 * self.synthesis_answer_tokens:
+            raise ValueError("synthesis_tokens must be at least twice synthesis_answer_tokens")
         return self
 
 

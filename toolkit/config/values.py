@@ -10,13 +10,19 @@ from pydantic import BeforeValidator, ValidationInfo
 from toolkit.errors import ConfigError
 from toolkit.records import Question
 
-__all__ = ["Questions", "Unwanted", "Words"]
+__all__ = ["Lines", "Questions", "Unwanted", "Words"]
 
 
 def _split(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.replace(",", "\n").splitlines() if part.strip())
+
+
+def _lines(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.splitlines() if part.strip())
 
 
 def _ask(value: Any, info: ValidationInfo) -> Any:
@@ -42,6 +48,8 @@ def _question(given: Any, base: Path | None) -> Question:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Several values, separated by commas or lines."""
+Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
+"""Several values, one a line."""
 Questions = Annotated[tuple[Question, ...], BeforeValidator(_ask)]
 """Questions, one a line, each with its type in brackets at its end."""
 Unwanted = Annotated[tuple[Literal["black", "blurred", "duplicate"], ...], BeforeValidator(_split)]

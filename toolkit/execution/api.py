@@ -92,15 +92,24 @@ def submit(
     return start(given, settings, plugins, raw.file)
 
 
-def asking(settings: Settings, questions: Iterable[str | Question]) -> Settings:
-    """The settings with more questions; one with the words of an old one takes its place."""
+def asking(
+    settings: Settings, questions: Iterable[str | Question], of_videos: Iterable[str] = ()
+) -> Settings:
+    """The settings with more questions; one with the words of an old one takes its place.
+
+    Args:
+        settings: The settings.
+        questions: About every scene.
+        of_videos: About every video as a whole.
+    """
     analysis = settings.analysis
     more = [
         Question.parse(one, settings.base) if isinstance(one, str) else one for one in questions
     ]
     merged = {question.text: question for question in [*analysis.questions, *more]}
-    update = {"analysis": analysis.model_copy(update={"questions": tuple(merged.values())})}
-    return settings.model_copy(update=update)
+    wholes = tuple(dict.fromkeys([*analysis.video_questions, *of_videos]))
+    update = {"questions": tuple(merged.values()), "video_questions": wholes}
+    return settings.model_copy(update={"analysis": analysis.model_copy(update=update)})
 
 
 def start(

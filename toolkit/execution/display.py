@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["follow"]
 
 _REFRESH_S = 0.125  # eight times a second: more floods a notebook's message channel
-_NOUNS = {"acquire": "sources", "scan": "videos", "analyze": "scenes", "tag": "scenes saved"}
+_NOUNS = {
+    "acquire": "sources",
+    "scan": "videos",
+    "analyze": "scenes",
+    "tag": "scenes saved",
+    "synthesize": "videos written about",
+}
 
 
 def follow(run: RunHandle, *, show: bool = True) -> None:
@@ -62,14 +68,15 @@ def _in_terminal(run: RunHandle) -> None:
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description:8}"),
+        TextColumn("{task.description:10}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[note]}", style="dim"),
         TimeElapsedColumn(),
     )
     with Bars(*columns, console=Console(stderr=True), refresh_per_second=8) as bars:
-        tasks = {stage: bars.add_task(stage, total=None, note=_NOUNS[stage]) for stage in STAGES}
+        stages = [stage for stage in STAGES if stage in run.progress.stages]
+        tasks = {stage: bars.add_task(stage, total=None, note=_NOUNS[stage]) for stage in stages}
 
         def show(progress: Progress) -> None:
             for stage, task in tasks.items():

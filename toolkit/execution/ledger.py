@@ -13,7 +13,7 @@ from toolkit.execution.progress import Tally
 from toolkit.records import Failure, Record, Run, RunSource, RunStatus, Source, Video, now
 from toolkit.sources import Expanded
 from toolkit.stages.store import Store
-from toolkit.work import Work
+from toolkit.work import Trouble, Work
 
 __all__ = ["Ledger", "Way"]
 
@@ -30,6 +30,8 @@ class Way:
     scenes: int = 0
     reused: int = 0
     scanned: bool = False
+    whole: bool = True  # unless the scan came to a stop before the end
+    complete: bool = False
     failed: bool = False
     finished: bool = False
     closing: list[Record] = field(default_factory=list)
@@ -43,10 +45,12 @@ class Ledger:
         store: Where the rows go.
         row: The run's row.
         tally: Counts along.
+        synthesizes: Whether something is written about whole videos.
     """
 
-    def __init__(self, store: Store, row: Run, tally: Tally) -> None:
+    def __init__(self, store: Store, row: Run, tally: Tally, *, synthesizes: bool) -> None:
         self.row = row
+        self._of_videos = ("scan", "synthesize") if synthesizes else ("scan",)
         self._store = store
         self._tally = tally
         self._lock = threading.RLock()
@@ -57,7 +61,8 @@ class Ledger:
         sources = [item for item in given if isinstance(item, Source)]
         self._store.save([self.row, *(RunSource.of(self.row.id, source) for source in sources)])
         self._tally.expect("acquire", len(given))
-        self._tally.expect("scan", len(sources))
+        for stage in self._of_videos:
+            self._tally.expect(stage, len(sources))
         for item in given:
             if not isinstance(item, Source):
                 self._tally.did("acquire")
@@ -75,7 +80,7 @@ class Ledger:
                 way = self._ways[video.id] = Way(video, [source])
                 return way
             way.sources.append(source)
-            self._tally.did("scan")
+            self._pass_by()
             if way.finished:
                 self._close(way)
             return None
@@ -83,8 +88,12 @@ class Ledger:
     def lost(self, source: Source, error: ToolkitError) -> None:
         """A source leads to no video."""
         self._store.save([RunSource.of(self.row.id, source, status="failed")])
-        self._tally.did("scan")
+        self._pass_by()
         self.fail("acquire", source.uri, error)
+
+    def _pass_by(self) -> None:
+        for stage in self._of_videos:
+            self._tally.did(stage)
 
     def found(self, way: Way, work: Work) -> None:
         """The scan found a scene."""
@@ -95,27 +104,35 @@ class Ledger:
         if work.missing:
             self._tally.expect("analyze")
 
-    def scanned(self, way: Way, error: ToolkitError | None = None) -> None:
-        """The scan found the last scene, or came to a stop."""
+    def scanned(self, way: Way, error: ToolkitError | None = None) -> bool:
+        """The scan found the last scene, or came to a stop; says whether all are saved."""
         if error:
             way.failed = True
+            way.whole = False
             self.fail("scan", way.sources[0].uri, error, way=way)
         with self._lock:
             way.scanned = True
-            self._finish(way)
+            return self._completes(way)
 
     def analyzer_out(self, work: Work, name: str, error: ToolkitError) -> None:
         """An analyzer is out for the whole run: told once a video, not once a scene."""
+        self.out("analyze", self._ways[work.video.id], name, error)
+
+    def out(self, stage: str, way: Way, name: str, error: ToolkitError) -> None:
+        """A video lacks what an analyzer that is out should have done."""
         with self._lock:
-            way = self._ways[work.video.id]
             way.failed = True
             if name in way.told:
                 return
             way.told.add(name)
-        self.fail("analyze", way.sources[0].uri, error, way=way)
+        self.fail(stage, way.sources[0].uri, error, way=way)
 
-    def saved(self, work: Work) -> None:
-        """A scene is in the store, with whatever was troublesome about it."""
+    def saved(self, work: Work) -> Way | None:
+        """A scene is in the store, with whatever was troublesome about it.
+
+        Returns:
+            The video's way, if this was the last scene that was under way.
+        """
         way = self._ways[work.video.id]
         for trouble in work.troubles:
             way.failed = True
@@ -126,10 +143,27 @@ class Ledger:
             way.reused += work.reused
             self._tally.reuse(int(work.reused))
             self._tally.tell("scene", f"scene {work.scene.index}", source=way.sources[0].uri)
-            self._finish(way)
+            return way if self._completes(way) else None
 
-    def _finish(self, way: Way) -> None:
-        if way.scanned and not way.under_way and not way.finished:
+    def _completes(self, way: Way) -> bool:
+        """Whether just now all scenes of the video are saved, which is then written down."""
+        if not way.scanned or way.under_way or way.complete:
+            return False
+        way.complete = True
+        if way.closing:
+            self._store.save(way.closing)
+        return True
+
+    def synthesized(self, way: Way, troubles: Sequence[Trouble] = ()) -> None:
+        """What was to be written about the whole video is saved, but for this."""
+        for trouble in troubles:
+            way.failed = True
+            self.fail(trouble.stage, way.sources[0].uri, trouble.error, way=way)
+        self._tally.did("synthesize")
+
+    def close(self, way: Way) -> None:
+        """All that there is to do about the video is done."""
+        with self._lock:
             way.finished = True
             self._close(way)
 
@@ -145,7 +179,7 @@ class Ledger:
             )
             for source in way.sources
         ]
-        self._store.save([*way.closing, *rows])
+        self._store.save(rows)
         self._tally.tell("video", f"{way.scenes} scenes", source=way.sources[0].uri)
 
     def fail(

@@ -1,6 +1,7 @@
 """Run a pipeline with threads of this process.
 
     sources -> [acquire] -> videos -> [scan] -> scenes -> [analyzer 1] -> … -> [tag and save]
+    a video's last scene -> [synthesize]
 
 Each bracket is one or more threads, each arrow a bounded queue: frames, the only large thing,
 live between the scan and the last analyzer, and never more than the queues hold. Everything
@@ -15,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from toolkit.config import redact
 from toolkit.errors import CancelledError, DecodeError, ModelError, SourceError, ToolkitError
@@ -25,7 +27,8 @@ from toolkit.pipeline import Pipeline
 from toolkit.records import Run, RunStatus, Source
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
-from toolkit.work import Work, wrapped
+from toolkit.synthesis import Synthesizer
+from toolkit.work import Trouble, Work, wrapped
 
 __all__ = ["LocalEngine"]
 
@@ -49,7 +52,8 @@ class LocalEngine:
         self.pipeline = pipeline
         self.cancel = Cancel()
         self.tally = Tally()
-        self.ledger = Ledger(pipeline.store, row, self.tally)
+        orders = pipeline.crew.orders
+        self.ledger = Ledger(pipeline.store, row, self.tally, synthesizes=bool(orders))
         self.ended = threading.Event()
         self.error: Exception | None = None
         self._given = given
@@ -68,6 +72,8 @@ class LocalEngine:
         self._results = Channel[Work](
             options.save_queue, self.cancel, self._scanners + analyzers, drain=True
         )
+        self._synthesizer = Synthesizer(pipeline.crew)
+        self._complete = Channel[Way](len(given) + 1, self.cancel, self._scanners + 1)
 
     def start(self) -> None:
         """Write the run's first rows and start its threads.
@@ -99,6 +105,7 @@ class LocalEngine:
             *self._crowd("acquire", self._acquire, self._fetchers),
             *self._crowd("scan", self._scan, self._scanners),
             *self._crowd("save", self._save, 1),
+            *self._crowd("synthesize", self._synthesize, 1 if self.pipeline.crew.orders else 0),
         ]
         for place in range(len(self._looks)):
             workers += self._crowd("analyze", functools.partial(self._analyze, place), 1)
@@ -193,9 +200,11 @@ class LocalEngine:
                 what += f"scene detector '{settings.scenes.plugin}')"
                 trouble = wrapped(DecodeError, what, error)
             self.tally.did("scan", seconds=time.perf_counter() - started)
-            self.ledger.scanned(way, trouble)
+            if self.ledger.scanned(way, trouble):
+                self._finish(way)
         for channel in (*self._looks, self._results):
             channel.done()
+        self._complete.done()
 
     def _route(self, work: Work) -> None:
         if work.missing:
@@ -211,7 +220,7 @@ class LocalEngine:
             started = time.perf_counter()
             try:
                 if place not in self._out:
-                    with self.pipeline.stage("analyze", works[0].scene.id):
+                    with job.turn, self.pipeline.stage("analyze", works[0].scene.id):
                         for _ in self.pipeline.analyze(place, works, self.cancel):
                             now = time.perf_counter()
                             # At once: a run that dies while the others wait keeps this one.
@@ -238,5 +247,37 @@ class LocalEngine:
                     self.pipeline.tag(work)
             self.pipeline.store.save([record for work in works for record in work.new])
             for work in works:
-                self.ledger.saved(work)
+                if way := self.ledger.saved(work):
+                    self._finish(way)
             self.tally.did("tag", len(works), time.perf_counter() - started)
+        self._complete.done()
+
+    def _finish(self, way: Way) -> None:
+        """All scenes of a video are saved: close it, or have it written about first."""
+        if not self.pipeline.crew.orders:
+            self.ledger.close(way)
+        elif not way.whole:
+            self.ledger.synthesized(way)
+            self.ledger.close(way)
+        else:
+            with suppress(CancelledError):  # the video stays pending, for the next run
+                self._complete.put(way)
+
+    def _synthesize(self) -> None:
+        while taken := self._complete.take():
+            way = taken[0]
+            started = time.perf_counter()
+            job = self.pipeline.crew.orders[0].job
+            place = self.pipeline.crew.analyzers.index(job)
+            troubles: Sequence[Trouble] = ()
+            try:
+                if place not in self._out:
+                    with self.pipeline.stage("synthesize", way.video.id):
+                        troubles = self._synthesizer.synthesize(way.video, self.cancel)
+            except ModelError as error:
+                self._out[place] = error
+            if place in self._out and self._synthesizer.lacks(way.video):
+                self.ledger.out("synthesize", way, job.name, self._out[place])
+            self.ledger.synthesized(way, troubles)
+            self.tally.did("synthesize", 0, time.perf_counter() - started)
+            self.ledger.close(way)

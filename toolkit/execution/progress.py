@@ -11,7 +11,8 @@ from typing import Literal
 
 __all__ = ["STAGES", "Event", "Progress", "StageProgress", "Tally"]
 
-STAGES = ("acquire", "scan", "analyze", "tag")
+STAGES = ("acquire", "scan", "analyze", "tag", "synthesize")
+"""The last one is there only in a run that writes about whole videos."""
 _EVENTS_KEPT = 10_000
 
 
@@ -44,9 +45,9 @@ class StageProgress:
 class Progress:
     """A moment of a run.
 
-    ``stages`` counts sources (acquire), videos (scan) and scenes (analyze, tag). ``bytes_done``
-    and ``bytes_total`` are those of downloads under way and done. ``reused`` scenes needed
-    no work, ``failures`` counts what could not be done.
+    ``stages`` counts sources (acquire), videos (scan, synthesize) and scenes (analyze, tag).
+    ``bytes_done`` and ``bytes_total`` are those of downloads under way and done. ``reused`` scenes
+    needed no work, ``failures`` counts what could not be done.
     """
 
     stages: dict[str, StageProgress] = field(default_factory=dict)
@@ -58,7 +59,10 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """Share of the known work that is done, 0 to 1: sources fetched, scanned and saved."""
+        """Share of the known work that is done, 0 to 1.
+
+        Sources fetched, scanned and saved, and written about where that was asked for.
+        """
         sources = self.stages.get("acquire", StageProgress()).total
         if not sources:
             return 0.0
@@ -66,7 +70,10 @@ class Progress:
         waiting = 1.0 if not scenes.total else scenes.done / scenes.total
         fetched = self.stages.get("acquire", StageProgress()).done / sources
         scanned = self.stages.get("scan", StageProgress()).done / sources
-        return min(1.0, (fetched + 2 * scanned + 2 * scanned * waiting) / 5)
+        parts = [fetched, 2 * scanned, 2 * scanned * waiting]
+        if last := self.stages.get("synthesize"):
+            return min(1.0, (sum(parts) + 2 * last.done / sources) / 7)
+        return min(1.0, sum(parts) / 5)
 
     @property
     def eta_s(self) -> float | None:
@@ -145,6 +152,7 @@ class Tally:
                         self._done[stage], self._total[stage], self._seconds[stage]
                     )
                     for stage in STAGES
+                    if stage != "synthesize" or self._total[stage]
                 },
                 bytes_done=sum(done for done, _ in self._bytes.values()),
                 bytes_total=sum(total for _, total in self._bytes.values()),

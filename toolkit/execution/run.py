@@ -14,7 +14,7 @@ from toolkit.errors import CancelledError, StoreError, ToolkitError
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.progress import Event, Progress, StageProgress
-from toolkit.insight import frames, search, summary
+from toolkit.insight import frames, search, summary, videos
 from toolkit.pipeline import cancel_request
 from toolkit.records import Run, RunStatus
 from toolkit.stages.store import Store
@@ -173,13 +173,23 @@ class RunHandle:
 
     @property
     def videos(self) -> pl.DataFrame:
-        """One row a video."""
-        return frames.videos(self._store, self.row)
+        """One row a video, with its summary and the answers about it as a whole."""
+        return videos.videos(self._store, self.row)
 
     @property
     def scenes(self) -> pl.DataFrame:
         """One row a scene: times, description, answers, sentiment, signals, tags."""
         return frames.scenes(self._store, self.row)
+
+    @property
+    def chapters(self) -> pl.DataFrame:
+        """One row a chapter of a video: times, title, scenes."""
+        return videos.chapters(self._store, self.row)
+
+    @property
+    def statements(self) -> pl.DataFrame:
+        """One row a sentence of the videos' summaries and answers, with its scenes."""
+        return videos.statements(self._store, self.row)
 
     @property
     def answers(self) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
@@ -13,7 +13,7 @@ from pydantic import BaseModel, JsonValue
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["as_json", "dtype", "of_one_type", "schema", "struct"]
+__all__ = ["as_json", "dtype", "frame", "free", "of_one_type", "schema", "struct"]
 
 
 def schema(kind: type[BaseModel], *, leave_out: Sequence[str] = ()) -> dict[str, pl.DataType]:
@@ -100,3 +100,18 @@ def of_one_type(values: Sequence[JsonValue]) -> tuple[list[Any], pl.DataType]:
 def as_json(value: JsonValue) -> str:
     """A value as a line of JSON."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def free(question: str, taken: Collection[str]) -> str:
+    """The name of a question's column: its words, unless another column has that name."""
+    return f"{question} (question)" if question in taken else question
+
+
+def frame(rows: Sequence[Sequence[Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Rows, each with a value for every column, as a frame of these columns."""
+    import polars as pl
+
+    series = []
+    for i, (name, dtype) in enumerate(schema.items()):
+        series.append(pl.Series(name, [row[i] for row in rows], dtype))
+    return pl.DataFrame(series)

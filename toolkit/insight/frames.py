@@ -10,53 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.insight import columns, results
-from toolkit.records import Analysis, Failure, Run, RunSource, Scene, Video
+from toolkit.records import Analysis, Failure, Run, Scene, Video
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["answers", "failures", "runs", "scenes", "tags", "videos"]
-
-
-def videos(store: Store, run: Run) -> pl.DataFrame:
-    """One row a video, in the order of the run's sources.
-
-    ``title`` is the site's, or the file's name. ``sources`` are all the links and paths of this
-    run that led to the same bytes. All metadata of the Video record follow, then ``scenes`` (how
-    many there are) and ``reused`` (how many of them needed no work in this run).
-    """
-    import polars as pl
-
-    found = results.videos_of(store, run)
-    sources = results.sources_of(store, run)
-    titles = results.titles_of(found, sources)
-    uris: dict[str | None, list[str]] = {}
-    for source in sources:
-        uris.setdefault(source.video_id, []).append(source.uri)
-    scenes: dict[str | None, int] = {}
-    reused: dict[str | None, int] = {}
-    for way in store.find(RunSource, run_id=run.id):
-        # Sources with the same bytes have the same scenes, which are not counted twice.
-        scenes[way.video_id] = max(way.scenes, scenes.get(way.video_id, 0))
-        reused[way.video_id] = max(way.reused, reused.get(way.video_id, 0))
-    metadata = columns.schema(Video, leave_out=["id"])
-    rows = []
-    for video in found:
-        data = video.model_dump()
-        data["tags"] = [{"key": key, "value": value} for key, value in video.tags.items()]
-        facts = [data[name] for name in metadata]
-        first = [video.id, titles[video.id], uris.get(video.id, [])]
-        rows.append([*first, *facts, scenes[video.id], reused[video.id]])
-    schema = {
-        "video_id": pl.String(),
-        "title": pl.String(),
-        "sources": pl.List(pl.String()),
-        **metadata,
-        "scenes": pl.Int64(),
-        "reused": pl.Int64(),
-    }
-    return _frame(rows, schema)
+__all__ = ["answers", "failures", "runs", "scenes", "tags"]
 
 
 def scenes(store: Store, run: Run) -> pl.DataFrame:
@@ -102,7 +62,7 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     }
     taken = before.keys() | after.keys()
     named = {
-        f"{question} (question)" if question in taken else question: kind
+        columns.free(question, taken): kind
         for question, (_, kind) in zip(questions, answers, strict=True)
     }
     place = _places(store, run, found, rows)
@@ -124,7 +84,7 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
         ]
         for row, (scene, analysis) in enumerate(zip(rows, analyses, strict=True))
     ]
-    return _frame(table, {**before, **named, **after})
+    return columns.frame(table, {**before, **named, **after})
 
 
 def tags(store: Store, run: Run) -> pl.DataFrame:
@@ -150,7 +110,7 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
         "scene_id": pl.String(),
         "tag_id": pl.String(),
     }
-    return _frame(table, schema)
+    return columns.frame(table, schema)
 
 
 def answers(store: Store, run: Run) -> pl.DataFrame:
@@ -223,7 +183,7 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
         "scene_id": pl.String(),
         "answer_id": pl.String(),
     }
-    return _frame(table, schema)
+    return columns.frame(table, schema)
 
 
 def failures(store: Store, run: Run) -> pl.DataFrame:
@@ -231,7 +191,7 @@ def failures(store: Store, run: Run) -> pl.DataFrame:
     hidden = ["id", "run_id"]
     rows = [failure.model_dump() for failure in store.find(Failure, run_id=run.id)]
     schema = columns.schema(Failure, leave_out=hidden)
-    return _frame([[row[name] for name in schema] for row in rows], schema)
+    return columns.frame([[row[name] for name in schema] for row in rows], schema)
 
 
 def runs(store: Store) -> pl.DataFrame:
@@ -261,7 +221,7 @@ def runs(store: Store) -> pl.DataFrame:
         "reused": pl.Int64(),
         "failures": pl.Int64(),
     }
-    return _frame(rows, schema)
+    return columns.frame(rows, schema)
 
 
 def _place_schema() -> dict[str, pl.DataType]:
@@ -289,12 +249,3 @@ def _places(
         place = places[scene.video_id][:3]
         places[scene.id] = [*place, scene.index, scene.start_s, scene.end_s]
     return places
-
-
-def _frame(rows: Sequence[Sequence[Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame(
-        pl.Series(name, [row[place] for row in rows], dtype)
-        for place, (name, dtype) in enumerate(schema.items())
-    )

@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from pathlib import PurePath
 
-from toolkit.records import Answer, Run, RunSource, Scene, Source, Tag, Video
+from toolkit.records import Answer, Run, RunSource, Scene, Source, Synthesis, Tag, Video
 from toolkit.stages.store import Store
 
-__all__ = ["answers_of", "scenes_of", "sources_of", "tags_of", "titles_of", "videos_of"]
+__all__ = [
+    "answers_of",
+    "scenes_of",
+    "sources_of",
+    "syntheses_of",
+    "tags_of",
+    "titles_of",
+    "videos_of",
+]
 
 
 def videos_of(store: Store, run: Run) -> list[Video]:
@@ -80,3 +88,14 @@ def tags_of(store: Store, run: Run, videos: Iterable[Video]) -> list[Tag]:
     ids = [video.id for video in videos]
     found = store.find(Tag, video_id=ids, generation=list(run.lineage.generations))
     return sorted(found, key=lambda tag: (-tag.score, tag.label))
+
+
+def syntheses_of(store: Store, run: Run, videos: Iterable[Video]) -> dict[str, list[Synthesis]]:
+    """What the run wrote about these videos as a whole: video id -> syntheses, in order asked."""
+    order = {generation: i for i, generation in enumerate(run.lineage.syntheses)}
+    found: dict[str, list[Synthesis]] = {video.id: [] for video in videos}
+    for one in store.find(Synthesis, video_id=list(found), generation=list(order)):
+        found[one.video_id].append(one)
+    for syntheses in found.values():
+        syntheses.sort(key=lambda one: order[one.generation])
+    return found

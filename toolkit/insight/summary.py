@@ -41,6 +41,7 @@ class Summary:
         sentiments: Scenes per sentiment.
         tags: The labels that cover most of the time, most first.
         failures: Failures per error.
+        summaries: What was written about the first videos as a whole, by their titles.
         reused: Scenes that needed no work because an earlier run had done it.
         passed: Scenes that came by, in every source: what ``reused`` is out of.
     """
@@ -55,6 +56,7 @@ class Summary:
     sentiments: dict[str, int]
     tags: tuple[TagShare, ...]
     failures: dict[str, int]
+    summaries: dict[str, str]
     reused: int
     passed: int
 
@@ -87,6 +89,8 @@ class Summary:
         if self.reused:
             facts.append(("reused", f"{self.reused:,} of {self.passed:,} scenes", None))
         yield f"Run {self.run_id}", facts
+        if self.summaries:
+            yield "Summaries", [(title, text, None) for title, text in self.summaries.items()]
         if self.sentiments:
             total = sum(self.sentiments.values())
             yield (
@@ -126,6 +130,13 @@ def summarize(store: Store, run: Run) -> Summary:
         for label, ids in tagged.items()
     ]
     shares.sort(key=lambda one: (-one.share, -one.scenes, one.label))
+    titles = results.titles_of(videos, results.sources_of(store, run))
+    summaries = [
+        (titles[id_], one.text)
+        for id_, written in results.syntheses_of(store, run, videos[:_TOP]).items()
+        for one in written
+        if one.kind == "summary"
+    ]
     errors = Counter(failure.error for failure in store.find(Failure, run_id=run.id))
     return Summary(
         run_id=run.id,
@@ -138,6 +149,7 @@ def summarize(store: Store, run: Run) -> Summary:
         sentiments={name: feelings[name] for name in _FEELINGS if feelings[name]},
         tags=tuple(shares[:_TOP]),
         failures=dict(errors.most_common()),
+        summaries=dict(summaries),
         reused=sum(way.reused for way in ways),
         passed=sum(way.scenes for way in ways),
     )

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import ConfigError, choices
-from toolkit.records import Ask, digest
+from toolkit.records import Ask, SynthesisKind, digest
+from toolkit.stages.writing import Prompt
 
 __all__ = ["PACKAGED", "STYLES", "Prompts"]
 
@@ -36,6 +37,10 @@ HOLES = {
     "many_of": ("question", "choice"),
     "label": ("label",),
     "json": ("question",),
+    "writer": (),
+    "summary": ("notes",),
+    "chapters": ("notes",),
+    "answer": ("notes", "question"),
 }
 """The files, each with what must be left to fill in."""
 _HOLE = re.compile(r"\{(\w+)\}")
@@ -46,8 +51,9 @@ class Prompts:
     """The texts by name, without the line end at their end.
 
     ``system`` is what the model is told to be; ``frames`` follows the frames, ``{times}`` being
-    their times in seconds; ``describe…`` and ``sentiment`` are questions; the others are the words
-    around a question of their type.
+    their times in seconds; ``describe…`` and ``sentiment`` are questions; ``writer`` is what the
+    model is told to be where it writes about a whole video, of which ``summary``, ``chapters`` and
+    ``answer`` ask; the others are the words around a question of their type.
     """
 
     texts: Mapping[str, str]
@@ -90,6 +96,11 @@ class Prompts:
             text, words = self.texts["many_of"], ask.name.strip()
             return [_filled(text, question=words, choice=choice) for choice in ask.type.choices]
         return [self._question(ask)]
+
+    def wording(self, kind: SynthesisKind, name: str) -> Prompt:
+        """The words around the notes about a video's scenes."""
+        asked = self.texts["answer" if kind == "question" else kind]
+        return Prompt(self.texts["writer"], _filled(asked, question=name.strip()))
 
     def _question(self, ask: Ask) -> str:
         """The question in its words, with a hole left for each choice or label."""

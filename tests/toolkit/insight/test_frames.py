@@ -8,16 +8,16 @@ import polars as pl
 import pytest
 from pydantic import JsonValue
 
-from toolkit.insight import frames
+from toolkit.insight import frames, videos
 from toolkit.records import Answer, Ask, Failure, Lineage, Run, Scene, Source, Tag, Video
 from toolkit.stages.store import Store
 from toolkit.testing.samples import full_records
 
-EVERY = (frames.videos, frames.scenes, frames.tags, frames.answers, frames.failures)
+EVERY = (videos.videos, frames.scenes, frames.tags, frames.answers, frames.failures)
 
 
 def test_videos_come_once_in_the_order_of_their_sources(store: Store, run: Run) -> None:
-    table = frames.videos(store, run)
+    table = videos.videos(store, run)
     assert table["video_id"].to_list() == ["b", "a"]
     assert table["title"].to_list() == ["A <b> & $5", "a.mp4"]
     assert table["sources"].to_list() == [
@@ -33,7 +33,7 @@ def test_videos_come_once_in_the_order_of_their_sources(store: Store, run: Run) 
 def test_videos_have_every_kind_of_metadata(store: Store, run: Run) -> None:
     full = full_records()[Video].model_copy(update={"id": "a"})
     store.save([full])
-    row = frames.videos(store, run).row(1, named=True)
+    row = videos.videos(store, run).row(1, named=True)
     data = full.model_dump()
     assert row["audio"] == list(data["audio"])
     assert row["chapters"] == list(data["chapters"])
@@ -181,8 +181,8 @@ def test_frames_join_and_can_be_written(store: Store, run: Run, tmp_path: Path) 
 def test_a_video_that_another_link_leads_to_now_stays_where_it_was(store: Store, run: Run) -> None:
     (link,) = store.find(Source, kind="link")
     store.save([link.model_copy(update={"video_id": "c"})])
-    assert frames.videos(store, run)["video_id"].to_list() == ["b", "a"]
-    assert frames.videos(store, run)["sources"].to_list()[0][0] == link.uri
+    assert videos.videos(store, run)["video_id"].to_list() == ["b", "a"]
+    assert videos.videos(store, run)["sources"].to_list()[0][0] == link.uri
 
 
 @pytest.mark.parametrize("make", EVERY)
