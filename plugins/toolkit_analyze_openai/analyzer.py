@@ -9,20 +9,22 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import JsonValue
 
 from toolkit.errors import AnalysisError, ModelError, ToolkitError
-from toolkit.records import Answer, AnswerType, Ask, AskKind, Evidence, digest
+from toolkit.records import Answer, AnswerType, Ask, AskKind, Evidence, SynthesisKind, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit.stages.prompts import Prompts
+from toolkit.stages.writing import Prompt, Writer, Written
 from toolkit_analyze_openai import NAME, OpenAIOptions, is_loopback
 from toolkit_analyze_openai.answers import NOT_VISIBLE, Given, Talk
 from toolkit_analyze_openai.conversation import jpegs, parts
 from toolkit_analyze_openai.loop import Background
 from toolkit_analyze_openai.server import Server
+from toolkit_analyze_openai.text import estimate, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,19 +32,22 @@ if TYPE_CHECKING:
 
 __all__ = ["SENTIMENTS", "OpenAIAnalyzer"]
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SENTIMENTS = AnswerType(kind="one_of", choices=("positive", "neutral", "negative"))
 _PIXELS_A_TOKEN = 28 * 28  # Qwen's; only an estimate, put right by what the server counts
 
 
-class OpenAIAnalyzer(Analyzer):
+class OpenAIAnalyzer(Analyzer, Writer):
     """Describes scenes, answers questions, judges sentiment and scores labels, by a server's model.
 
-    Requests run in an event loop of their own thread: so a cancelled run closes its connections,
-    and a server that watches them stops working.
+    Writes about whole videos from what it said about their scenes. Requests run in an event loop
+    of their own thread: so a cancelled run closes its connections, and a server that watches them
+    stops working.
     """
 
+    overhead = 64  # of chat templates
     kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment", "labels"})
 
     def __init__(self, options: OpenAIOptions, base: Path) -> None:
@@ -67,12 +72,8 @@ class OpenAIAnalyzer(Analyzer):
         self, looks: Sequence[Look], fingerprint: str, cancel: Cancel
     ) -> Iterator[Sequence[Reply]]:
         cancel.check()
-        if self._background is None:
-            self._background = Background(f"{NAME}-requests")
-            self._background.start(self._begin()).result()
-        assert self._server
-        self._server.recover()
-        scenes = [self._background.start(self._scene(look, fingerprint)) for look in looks]
+        background, _ = self._begun()
+        scenes = [background.start(self._scene(look, fingerprint)) for look in looks]
         try:
             for scene in scenes:
                 replies = _result(scene, cancel)
@@ -84,6 +85,30 @@ class OpenAIAnalyzer(Analyzer):
         finally:
             for scene in scenes:
                 scene.cancel()
+
+    def wording(self, kind: SynthesisKind, name: str) -> Prompt:
+        return self._prompts.wording(kind, name)
+
+    def count(self, texts: Sequence[str], cancel: Cancel) -> list[int]:
+        return [estimate(text) for text in texts]
+
+    def write(self, prompts: Sequence[Prompt], limit: int, cancel: Cancel) -> list[Written]:
+        cancel.check()
+        background, server = self._begun()
+        texts = [background.start(write(server, self._options, one, limit)) for one in prompts]
+        try:
+            return [_result(text, cancel) for text in texts]
+        finally:
+            for text in texts:
+                text.cancel()
+
+    def _begun(self) -> tuple[Background, Server]:
+        if self._background is None:
+            self._background = Background(f"{NAME}-requests")
+            self._background.start(self._begin()).result()
+        assert self._server
+        self._server.recover()
+        return self._background, self._server
 
     async def _begin(self) -> None:
         self._server = Server(self._options)
@@ -225,7 +250,7 @@ def _mean(probabilities: Sequence[float]) -> float:
     return math.prod(probabilities) ** (1 / len(probabilities))
 
 
-def _result(work: concurrent.futures.Future[list[Reply]], cancel: Cancel) -> list[Reply]:
+def _result(work: concurrent.futures.Future[T], cancel: Cancel) -> T:
     while not work.done():
         concurrent.futures.wait([work], timeout=0.1)
         cancel.check()
