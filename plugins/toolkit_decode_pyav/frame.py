@@ -122,4 +122,13 @@ def _converters() -> tuple[VideoReformatter, VideoReformatter]:
 
 
 def _pixels(image: VideoFrame) -> npt.NDArray[np.uint8]:
-    return cast("npt.NDArray[np.uint8]", image.to_ndarray())
+    """The same as its own ``to_ndarray`` gives; in planes, several times as fast."""
+    import numpy as np
+
+    if image.format.name != "yuv420p":
+        return cast("npt.NDArray[np.uint8]", image.to_ndarray())
+    parts = []
+    for plane in image.planes:
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        parts.append(lines[: plane.height, : plane.width].ravel())
+    return np.concatenate(parts).reshape(-1, image.width)

@@ -84,10 +84,11 @@ class PyAVStream(Iterator[PyAVFrame]):
 
     def _timed(self) -> Iterator[PyAVFrame]:
         picture = self.first
+        numerator, denominator = self.tick.as_integer_ratio()
         self.first = None  # or it would be held to the end of the file
         while picture is not None:
             pts_s = self._clock.at(picture.dts if self.use_dts else picture.pts)
-            length_s = float(picture.duration * self.tick) or self.frame_s
+            length_s = picture.duration * numerator / denominator or self.frame_s
             self.end_s = round(pts_s + length_s, 9)
             yield self.frame(picture, pts_s)
             picture = next(self._pictures, None)

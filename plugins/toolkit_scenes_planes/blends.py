@@ -32,9 +32,9 @@ one shot."""
 _LEAST = 4.0
 """Change from end to end below which there is nothing to see, in levels of 256."""
 
-_OFF_MIDDLE = 0.5
+_OFF_MIDDLE = 0.4
 """Squared distance of the middle from the way, as a share of the way's own, above which it is no
-blend: of those that the detector found on the films for tuning, one in a hundred lay above .4."""
+blend: of those that the detector found on the films for tuning, one in a hundred lies above."""
 
 FEATURES = (
     "change",  # between A and B, as logarithm
@@ -66,55 +66,29 @@ FEATURES = (
 )
 
 
-def hopeful(reel: Reel, half: int, places: range) -> frozenset[int]:
-    """Those of the places around which a stretch of this length may show a blend.
-
-    Told by A, B and the frame in the middle alone, for all places at once.
-    """
-    import numpy as np
-
-    ats = [at for at in places if at % HALVES[half] == 0 and half <= at < reel.count - half]
-    if not ats:
-        return frozenset()
-    a, b = ([reel[at + side] for at in ats] for side in (-half, half))
-    normal = np.stack([x.normal for x in a]) - np.stack([x.normal for x in b])
-    left = np.abs(normal).mean(axis=(1, 2)) >= _APART[0]
-    ats = [at for at, stays in zip(ats, left.tolist(), strict=True) if stays]
-    if not ats:
-        return frozenset()
-    first = np.stack([reel[at - half].patches for at in ats])
-    way = np.stack([reel[at + half].patches for at in ats]) - first
-    inner = np.stack([reel[at].patches for at in ats]) - first
-    lengths = np.einsum("aij,aij->ai", way, way)
-    along = np.einsum("aij,aij->ai", inner, way)
-    place = (along / (lengths + 20)).clip(-0.2, 1.2)
-    off = np.einsum("aij,aij->a", inner, inner)
-    off += (place * (place * lengths - 2 * along)).sum(axis=1)
-    off = off <= _OFF_MIDDLE * lengths.sum(axis=1)
-    return frozenset(at for at, stays in zip(ats, off.tolist(), strict=True) if stays)
-
-
 def glance(reel: Reel, at: int, half: int) -> list[float] | None:
     """The cheap features of the stretch around this frame; None if both ends are much alike."""
     import numpy as np
 
     start, end = at - half, at + half
-    apart = distance(reel[start], reel[end])
-    if apart < _APART[0] or apart + 2 * mixture(reel[start], reel[end]) < _APART[1]:
+    a, b = reel[start], reel[end]
+    apart = distance(a, b)
+    if apart < _APART[0]:
         return None
-    first = reel[start].patches
-    way = reel[end].patches - first
+    first = a.patches
+    way = b.patches - first
     size = np.abs(way).sum() / way.size
     if size < _LEAST:
         return None
     lengths = np.einsum("ij,ij->i", way, way)
     whole = float(lengths.sum()) + 1e-6
+    # Most stretches are of one shot that moves: the frame in the middle alone tells them.
+    _, off = _placed(reel[at].patches[None] - first, way, lengths)
+    if off > _OFF_MIDDLE * whole or apart + 2 * mixture(a, b) < _APART[1]:
+        return None
     inner = np.stack([reel[i].patches for i in _between(start, end)]) - first
-    along = np.einsum("kij,ij->ki", inner, way)
-    place = (along / (lengths + 20)).clip(-0.2, 1.2)
-    # The square of what is left of a vector, when a share of another is taken from it.
-    off = np.einsum("kij,kij->ki", inner, inner) - 2 * place * along + place * place * lengths
-    off_way = max(0.0, float(off.sum())) / whole / _INNER
+    place, off = _placed(inner, way, lengths)
+    off_way = off / whole / _INNER
     edge = np.zeros((1, place.shape[1]), place.dtype)
     steps = np.diff(np.concatenate([edge, place, edge + 1]), axis=0)
     back = float(((-steps).clip(min=0).sum(axis=0) * lengths).sum()) / whole
@@ -143,6 +117,17 @@ def glance(reel: Reel, at: int, half: int) -> list[float] | None:
         ragged,
         min(3.0, log(max(peak, 1.0))),
     ]
+
+
+def _placed(inner: Floats, way: Floats, lengths: Floats) -> tuple[Floats, float]:
+    """Where frames between are on the way, a block each, and the square of what is beside it."""
+    import numpy as np
+
+    along = np.einsum("kij,ij->ki", inner, way)
+    place = (along / (lengths + 20)).clip(-0.2, 1.2)
+    # The square of what is left of a vector, when a share of another is taken from it.
+    off = np.einsum("kij,kij->", inner, inner) + (place * (place * lengths - 2 * along)).sum()
+    return place, max(0.0, float(off))
 
 
 def worth_a_look(seen: list[float]) -> bool:

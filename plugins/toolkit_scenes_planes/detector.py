@@ -168,12 +168,9 @@ class _Pass(DetectorPass):
     def _judge_blends(self, start: int, stop: int) -> None:
         """Look at the stretches around these pictures, long ones not around every one."""
         kinds = [kind for kind, on in self._kinds() if on]
-        hopeful = {
-            half: blends.hopeful(self._some, half, range(start, stop)) for half in self._halves
-        }
         for at in range(start, stop):
             for half in self._halves if kinds else ():
-                if at in hopeful[half]:
+                if at % blends.HALVES[half] == 0 and half <= at < self._some.count - half:
                     self._judge_blend(at, half, kinds)
             if self._blend:
                 quiet = at * self._stride - max(found.at for found in self._blend)
