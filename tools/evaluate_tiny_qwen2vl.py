@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import copy
-import io
 import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,36 +25,19 @@ from typing import Any
 # Spinning OpenMP threads are slow on a shared machine; the variable is read as torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import av
-import numpy as np
 import torch
 import transformers
 from transformers import AutoProcessor, Qwen2VLForConditionalGeneration
 
 from tiny_world_conversation import product_messages
-from tiny_world_dialogue import KINDS, prompt
-from toolkit.testing.clips import (
-    ClipTruth,
-    random_shots,
-    random_truth,
-    render,
-    write_clip,
-    write_film,
-)
+from tiny_world_dialogue import KINDS, STYLES
+from tiny_world_scenes import Scene, clip_scenes, film_scenes
+from tiny_world_scoring import json_accuracy, label_scores
+from tiny_world_words import prompt
 
-SIZES = [(360, 640), (240, 320), (180, 320), (320, 240), (256, 256), (480, 270)]
-FILM_SIZES = [(360, 640), (240, 320)]
-FRAME_RATES = (24, 25, 30)
+GENERATED = [kind for kind in KINDS if kind != "json_free"]
+"""Kinds with one right answer; the keys of the other's answer are not in its question."""
 FILM_KINDS = ("colour", "shape", "motion", "count", "sentiment", "describe")
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Sampled frames of a scene, uint8 (n, h, w, 3) RGB, with their times and the truth."""
-
-    truth: ClipTruth
-    frames: Any
-    times_s: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,67 +50,13 @@ class Case:
     answer: str
 
 
-def bin_centres(start_s: float, end_s: float, n_frames: int) -> list[float]:
-    step_s = (end_s - start_s) / n_frames
-    return [start_s + (index + 0.5) * step_s for index in range(n_frames)]
-
-
-def read_frames(file: io.BytesIO, wanted_s: Sequence[float]) -> tuple[Any, list[float]]:
-    """The frames shown at the wanted times, which ascend, and their own times in seconds."""
-    file.seek(0)
-    kept: list[Any] = []
-    times_s: list[float] = []
-    with av.open(file, "r") as container:
-        shown = None
-        for frame in container.decode(video=0):
-            while (
-                len(kept) < len(wanted_s) and shown is not None and frame.time > wanted_s[len(kept)]
-            ):
-                kept.append(shown.to_ndarray(format="rgb24"))
-                times_s.append(float(shown.time))
-            shown = frame
-        while shown is not None and len(kept) < len(wanted_s):
-            kept.append(shown.to_ndarray(format="rgb24"))
-            times_s.append(float(shown.time))
-    return np.stack(kept), times_s
-
-
-def clip_scenes(n_clips: int, seed: int, n_frames: int) -> Iterator[Scene]:
-    rng = Random(seed)
-    for _ in range(n_clips):
-        truth, fps, duration_s = random_truth(rng), rng.choice(FRAME_RATES), rng.uniform(2, 5)
-        file = io.BytesIO()
-        frames = render(truth, rng, round(fps * duration_s), *rng.choice(SIZES))
-        write_clip(frames, file, fps, crf=rng.randint(18, 30))
-        yield Scene(truth, *read_frames(file, bin_centres(0, len(frames) / fps, n_frames)))
-
-
-def film_scenes(n_films: int, seed: int, n_frames: int) -> Iterator[Scene]:
-    """Scenes of films whose first three shots fade and dissolve into each other."""
-    rng = Random(seed)
-    for _ in range(n_films):
-        file = io.BytesIO()
-        height, width = rng.choice(FILM_SIZES)
-        film = write_film(
-            file,
-            random_shots(rng, 4),
-            rng=rng,
-            fps=rng.choice(FRAME_RATES),
-            height=height,
-            width=width,
-        )
-        for scene in film.scenes:
-            wanted_s = bin_centres(scene.start_s, scene.end_s, n_frames)
-            yield Scene(scene.truth, *read_frames(file, wanted_s))
-
-
-def cases(scenes: Iterator[Scene], kinds: Sequence[str], group: str, seed: int) -> Iterator[Case]:
+def cases(scenes: Iterable[Scene], kinds: Sequence[str], group: str, seed: int) -> Iterator[Case]:
     """A question of every kind about every scene."""
     rng = Random(seed)
     for scene in scenes:
         for kind in kinds:
             question, answer = KINDS[kind](scene.truth, rng)
-            if kind in {"describe", "sentiment"}:
+            if kind in {"describe", "sentiment", *STYLES}:
                 question = prompt(kind)
             yield Case(group + kind, scene, question, answer)
 
@@ -184,10 +112,10 @@ def main() -> None:
     processor = AutoProcessor.from_pretrained(options.checkpoint)
     processor.tokenizer.padding_side = "left"
     model = Qwen2VLForConditionalGeneration.from_pretrained(options.checkpoint).eval()
-    clips = clip_scenes(options.clips, options.seed, options.frames)
+    clips = list(clip_scenes(options.clips, options.seed, options.frames))
     films = film_scenes(options.films, options.seed + 1, options.frames)
     everything = [
-        *cases(clips, list(KINDS), "", options.seed + 2),
+        *cases(clips, GENERATED, "", options.seed + 2),
         *cases(films, FILM_KINDS, "film: ", options.seed + 3),
     ]
     everything.sort(key=lambda case: len(case.answer))  # a batch ends with its longest answer
@@ -203,14 +131,19 @@ def main() -> None:
 
     accuracy = {
         group: {"accuracy": round(right[group] / asked[group], 4), "n": asked[group]}
-        for group in dict.fromkeys([*KINDS, *(f"film: {kind}" for kind in FILM_KINDS)])
+        for group in dict.fromkeys([*GENERATED, *(f"film: {kind}" for kind in FILM_KINDS)])
         if asked[group]
     }
+    accuracy["json, keys given"] = json_accuracy(model, processor, clips, options.seed + 4)
     for group, values in accuracy.items():
         print(f"{group:18} {values['accuracy']:.3f} of {values['n']}")
+    labels = label_scores(model, processor, clips, options.seed + 5)
+    for family, measured in labels.items():
+        print(f"label: {family:22} {measured}")
     report = {
         "date": datetime.now(UTC).date().isoformat(),
         "accuracy": accuracy,
+        "label_scores": labels,
         "overall": round(right.total() / asked.total(), 4),
         "frames_per_scene": options.frames,
         "seed": options.seed,

@@ -19,7 +19,7 @@ from transformers import (
 )
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
-from tiny_world_conversation import conversation
+from tiny_world_conversation import MARK, exchange, opening
 from tiny_world_dialogue import KINDS
 from toolkit.testing.clips import random_truth
 
@@ -70,15 +70,10 @@ def build_tokenizer(vocabulary_size: int = 800) -> Any:
     rng = Random(0)
     corpus = ["You are a helpful assistant.", "assistant", "user", "system"] * 100
     for _ in range(3000):
-        for message in conversation(
-            random_truth(rng), rng, rng.sample(list(KINDS), 8), rng.randint(1, 12)
-        ):
-            content = message["content"]
-            corpus += (
-                [content]
-                if isinstance(content, str)
-                else [part["text"] for part in content if "text" in part]
-            )
+        truth, kinds = random_truth(rng), rng.choices(list(KINDS), k=8)
+        content = opening(rng, rng.randint(1, 12))[-1]["content"]
+        corpus += [part["text"].replace(MARK, "") for part in content if "text" in part]
+        corpus += [text for kind in kinds for text in exchange(truth, rng, kind)]
     learner = Tokenizer(models.BPE())
     words = pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), "isolated")
     as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from tiny_qwen2vl_model import END
-from tiny_world_conversation import conversation
-from tiny_world_dialogue import HARD_KINDS, KINDS, LONG_KINDS
+from tiny_world_branches import Branch, pack
+from tiny_world_conversation import MARK, exchange, opening
+from tiny_world_dialogue import HARD_KINDS, JSON_KINDS, KINDS, LONG_KINDS
 from toolkit.testing.clips import ATTRIBUTES, ClipTruth, random_truth, render, write_clip
 
 SMALL_SIZES = [(120, 160), (160, 120), (128, 128), (108, 192), (192, 108)]
@@ -67,70 +68,98 @@ def through_h264(frames: Any, rng: Random) -> Any:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-def pick_kinds(rng: Random, stage: str, turns: int, medium: str) -> list[str]:
-    """Question kinds of one conversation: the first uniform, the others often hard ones."""
-    kinds = [kind for kind in KINDS if stage == "all" or kind not in LONG_KINDS]
-    first = rng.choice(kinds)
-    if medium == "image":
-        turns = min(turns, 4)
-    rest = [kind for kind in [*kinds, *HARD_KINDS, *HARD_KINDS] if kind in kinds]
-    return [first, *rng.sample(rest, turns - 1)]
+def blank(rng: Random, n_frames: int, height: int, width: int) -> Any:
+    """Frames that show nothing: black, white, or any plain colour, at times with noise."""
+    colour = [rng.choice([0, 0, 128, 255])] * 3
+    if rng.random() < 0.25:
+        colour = [rng.randrange(256) for _ in range(3)]
+    frames = np.empty((n_frames, height, width, 3), np.uint8)
+    frames[:] = colour
+    if rng.random() < 0.3:
+        noise = np.random.default_rng(rng.getrandbits(32)).integers(0, 12, frames.shape, np.uint8)
+        return np.asarray(cv2.add(frames, noise))
+    return frames
+
+
+def pick_kinds(rng: Random, stage: str, number: int) -> list[str]:
+    """Kinds of the questions about one clip: most of them hard, two with long answers."""
+    kinds = [kind for kind in KINDS if kind not in {*LONG_KINDS, *JSON_KINDS}]
+    long = [rng.choice(LONG_KINDS), rng.choice(JSON_KINDS)] if stage == "all" else []
+    hard = rng.choices(list(HARD_KINDS), list(HARD_KINDS.values()), k=number * 7 // 10)
+    return [*long, *hard, *rng.choices(kinds, k=number - len(long) - len(hard))]
+
+
+def pick_branches(
+    truth: ClipTruth, rng: Random, kinds: Sequence[str], tail: str, tokenizer: Any, seen: bool
+) -> list[Branch]:
+    """Questions with their answers; of a clip that shows nothing (not `seen`) nobody can know."""
+    branches = []
+    for kind in kinds:
+        question, answer = exchange(truth, rng, kind)
+        if not seen and answer in {"Yes", "No"}:
+            answer = rng.choice(["Yes", "No"])
+        asked, told = tokenizer([question + tail, answer + END]).input_ids
+        branches.append(Branch(asked + told, len(asked)))
+    return branches
 
 
 def make_batch(
-    processor: Any, rng: Random, size: int, stage: str, turns: int = 6
+    processor: Any, rng: Random, size: int, stage: str, questions: int = 20
 ) -> dict[str, torch.Tensor]:
     """Fresh clips of one frame size and count, as the model takes them.
 
     With them come the values' indices in `truth` (size, attributes) and, after the vision stage,
-    the text, its labels and their weights.
+    the prompts with their branches, see `tiny_world_branches.pack`. A few clips are blank and a
+    few batches have no pictures at all: their answers are drawn by chance, so that the model learns
+    to be unsure where there is nothing to see.
     """
-    height, width = rng.choice(SMALL_SIZES if rng.random() < 0.65 else FILM_SIZES)
-    medium = "video" if rng.random() < 0.93 else "image"
+    height, width = rng.choice(SMALL_SIZES if rng.random() < 0.8 else FILM_SIZES)
+    medium = rng.choices(["video", "image", None], [91, 6, 3])[0]
+    if stage == "vision":
+        medium = medium or "video"
     n_frames = rng.choices(list(FRAME_COUNT_WEIGHTS), list(FRAME_COUNT_WEIGHTS.values()))[0]
     if medium == "image":
         n_frames = 1
     truths = [random_truth(rng) for _ in range(size)]
-    clips = [make_clip(truth, rng, n_frames, height, width) for truth in truths]
     if n_frames == 1:  # one picture shows no motion
         truths = [dataclasses.replace(truth, motion="still") for truth in truths]
+    seen = [medium is not None and (stage == "vision" or rng.random() > 0.05) for _ in truths]
+    clips = [
+        make_clip(truth, rng, n_frames, height, width)
+        if is_seen
+        else blank(rng, n_frames, height, width)
+        for truth, is_seen in zip(truths, seen, strict=True)
+    ]
     indices = [
         [values.index(getattr(t, name)) for name, values in ATTRIBUTES.items()] for t in truths
     ]
+    media: dict[str, Any] = {}
     if medium == "video":
-        media: dict[str, Any] = {"videos": clips, "do_sample_frames": False}
-        vision_processor = processor.video_processor
-    else:
-        media, vision_processor = {"images": [clip[0] for clip in clips]}, processor.image_processor
+        media = {"videos": clips, "do_sample_frames": False}
+    elif medium == "image":
+        media = {"images": [clip[0] for clip in clips]}
     if stage == "vision":
-        return {"truth": torch.tensor(indices), **vision_processor(**media, return_tensors="pt")}
-    texts = [
-        processor.apply_chat_template(
-            conversation(t, rng, pick_kinds(rng, stage, turns, medium), n_frames, medium)
-        )
-        for t in truths
+        vision = processor.video_processor if medium == "video" else processor.image_processor
+        return {"truth": torch.tensor(indices), **vision(**media, return_tensors="pt")}
+    chats = [
+        processor.apply_chat_template(opening(rng, n_frames, medium), add_generation_prompt=True)
+        for _ in truths
     ]
-    batch = dict(processor(text=texts, return_tensors="pt", padding=True, **media))
-    labels, weights = answer_labels(batch["input_ids"], processor.tokenizer)
-    return {"truth": torch.tensor(indices), "labels": labels, "weights": weights, **batch}
-
-
-def answer_labels(input_ids: torch.Tensor, tokenizer: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """The assistant's words and their end as labels (-100 elsewhere), and the labels' weights.
-
-    The weights keep a long answer from counting as much more than a short one.
-    """
-    opening = [tokenizer.convert_tokens_to_ids("<|im_start|>"), *tokenizer("assistant\n").input_ids]
-    end_id = tokenizer.convert_tokens_to_ids(END)
-    labels, weights = torch.full_like(input_ids, -100), torch.zeros(input_ids.shape)
-    for row, ids in enumerate(input_ids.tolist()):
-        for index in range(len(ids)):
-            if ids[index : index + len(opening)] == opening:
-                first = index + len(opening)
-                last = ids.index(end_id, first) + 1
-                labels[row, first:last] = input_ids[row, first:last]
-                weights[row, first:last] = (last - first) ** -0.5
-    return labels, weights
+    heads = [chat.partition(MARK)[0] for chat in chats]
+    batch = dict(processor(text=heads, return_tensors="pt", padding=True, **media))
+    there = batch.pop("attention_mask").bool()
+    ids, kinds = batch.pop("input_ids"), batch.pop("mm_token_type_ids", None)
+    kinds = torch.zeros_like(ids) if kinds is None else kinds
+    prefixes = [(i[m].tolist(), k[m].tolist()) for i, k, m in zip(ids, kinds, there, strict=True)]
+    tail = chats[0].partition(MARK)[2]
+    branches = [
+        pick_branches(
+            truth, rng, pick_kinds(rng, stage, questions), tail, processor.tokenizer, is_seen
+        )
+        for truth, is_seen in zip(truths, seen, strict=True)
+    ]
+    packed = pack(prefixes, branches, processor.tokenizer.pad_token_id)
+    return {"truth": torch.tensor(indices), **batch, **packed}
 
 
 class Batches(torch.utils.data.IterableDataset):  # type: ignore[misc]

@@ -1,7 +1,7 @@
-"""Conversations about a synthetic clip, opened mostly as the product opens them.
+"""How a clip is asked about: mostly as the product asks, each question right after the frames.
 
-Several questions follow one another about one clip, so that one pass over its frames teaches
-several answers. The product itself asks each question alone, right after the line about the frames.
+The questions about one clip branch off the same opening, none sees another, as in the product; one
+pass over the clip's frames teaches many answers.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from tiny_world_dialogue import KINDS, prompt
+from tiny_world_dialogue import KINDS
+from tiny_world_words import Turn, prompt
 from toolkit.testing.clips import ClipTruth
 
+MARK = "\x1fquestion\x1f"
+"""Stands for the question while the chat template is applied."""
 OTHER_SYSTEMS = [
     "You analyze video scenes.",
     "You are a video analyst. Answer only what is asked.",
@@ -41,24 +44,21 @@ def product_messages(
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": content}]
 
 
-def conversation(
-    truth: ClipTruth, rng: Random, kinds: Sequence[str], n_frames: int, medium: str = "video"
-) -> list[dict[str, Any]]:
-    """Messages of several turns about one clip, three times in four opened as by the product."""
-    messages: list[dict[str, Any]] = []
-    as_product = rng.random() < 0.75
-    if not as_product and rng.random() < 0.3:
-        messages.append({"role": "system", "content": rng.choice(OTHER_SYSTEMS)})
-    for index, kind in enumerate(kinds):
-        question, answer = KINDS[kind](truth, rng)
-        if rng.random() < (0.1 if as_product else 0.2):
-            question = rng.choice(LEAD_INS) + question
-        if index == 0 and as_product:
-            messages += product_messages(question, frame_times(rng, n_frames), medium)
-        else:
-            text = {"type": "text", "text": question}
-            messages.append(
-                {"role": "user", "content": [{"type": medium}, text] if index == 0 else [text]}
-            )
-        messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+def opening(rng: Random, n_frames: int, medium: str | None = "video") -> list[dict[str, Any]]:
+    """Messages up to `MARK`, four times in five as the product's; no medium: nothing to see."""
+    if rng.random() < 0.8:
+        messages = product_messages(MARK, frame_times(rng, n_frames), medium or "video")
+    else:
+        content = [{"type": medium}, {"type": "text", "text": MARK}]
+        messages = [{"role": "user", "content": content}]
+        if rng.random() < 0.3:
+            messages.insert(0, {"role": "system", "content": rng.choice(OTHER_SYSTEMS)})
+    if medium is None:
+        messages[-1]["content"] = messages[-1]["content"][1:]
     return messages
+
+
+def exchange(truth: ClipTruth, rng: Random, kind: str) -> Turn:
+    """A question of the kind and its answer, at times with a few words in front."""
+    question, answer = KINDS[kind](truth, rng)
+    return (rng.choice(LEAD_INS) if rng.random() < 0.1 else "") + question, answer
