@@ -3,8 +3,9 @@
     python tools/evaluate_tiny_qwen2vl.py tests/models/tiny-qwen2vl --clips 200 --films 40
 
 Every clip is encoded as H.264 and decoded again; frames are taken at bin centres, with their true
-times. An answer counts only if it is the expected one, word for word. The result is printed and
-written beside the checkpoint as `accuracy.json`.
+times. An answer counts only if it is the expected one, word for word; of JSON whose keys a schema
+gives, each value counts, and of labels the probability of Yes. The result is printed and written
+beside the checkpoint as `accuracy.json`.
 """
 
 from __future__ import annotations

@@ -82,10 +82,10 @@ def blank(rng: Random, n_frames: int, height: int, width: int) -> Any:
 
 
 def pick_kinds(rng: Random, stage: str, number: int) -> list[str]:
-    """Kinds of the questions about one clip: most of them hard, two with long answers."""
+    """Kinds of the questions about one clip: half of them hard, six with long answers."""
     kinds = [kind for kind in KINDS if kind not in {*LONG_KINDS, *JSON_KINDS}]
-    long = [rng.choice(LONG_KINDS), rng.choice(JSON_KINDS)] if stage == "all" else []
-    hard = rng.choices(list(HARD_KINDS), list(HARD_KINDS.values()), k=number * 7 // 10)
+    long = [rng.choice(LONG_KINDS), *rng.choices(JSON_KINDS, k=5)] if stage == "all" else []
+    hard = rng.choices(list(HARD_KINDS), list(HARD_KINDS.values()), k=number * 11 // 20)
     return [*long, *hard, *rng.choices(kinds, k=number - len(long) - len(hard))]
 
 

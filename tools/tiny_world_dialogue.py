@@ -11,6 +11,7 @@ from random import Random
 from tiny_world_typed import (
     ask_json,
     ask_json_free,
+    ask_json_named,
     ask_label,
     ask_many_of,
     ask_number,
@@ -97,10 +98,11 @@ KINDS: dict[str, Asker] = {
     "many_of": ask_many_of,
     "tags": ask_tags,
     "json": ask_json,
+    "json_named": ask_json_named,
     "json_free": ask_json_free,
 }
 LONG_KINDS = ("describe", *STYLES, "tags")
-JSON_KINDS = ("json", "json", "json_free")
+JSON_KINDS = ("json", *["json_named"] * 7, "json_free", "json_free")
 """Kinds with answers of several words, learnt after the others."""
 HARD_KINDS = {"label": 6, "many_of": 3, "yes_no": 2, "one_of": 1, "number": 2}
 """Kinds whose answer depends on the question as much as on the clip, and how much oftener asked."""

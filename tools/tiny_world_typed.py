@@ -232,14 +232,16 @@ def ask_label(truth: ClipTruth, rng: Random) -> Turn:
 
 
 def ask_json(truth: ClipTruth, rng: Random) -> Turn:
-    """JSON of keys that the question names, in its order, or of the three usual ones."""
-    if rng.random() < 0.25:
-        keys, question = ["description", "tags", "sentiment"], rng.choice(JSON_FULL)
-    else:
-        keys = _json_keys(rng)
-        listed = ", ".join(keys[:-1]) + " and " + keys[-1] if len(keys) > 1 else keys[0]
-        question = rng.choice(JSON_NAMING).format(listed)
-        question = typed("json", JSON_FORMATS, rng, question=question)
+    keys = ("description", "tags", "sentiment")
+    return rng.choice(JSON_FULL), json.dumps({key: JSON_VALUES[key](truth) for key in keys})
+
+
+def ask_json_named(truth: ClipTruth, rng: Random) -> Turn:
+    """JSON of the keys that the question names, in its order."""
+    keys = _json_keys(rng)
+    listed = ", ".join(keys[:-1]) + " and " + keys[-1] if len(keys) > 1 else keys[0]
+    question = rng.choice(JSON_NAMING).format(listed)
+    question = typed("json", JSON_FORMATS, rng, question=question)
     return question, json.dumps({key: JSON_VALUES[key](truth) for key in keys})
 
 
