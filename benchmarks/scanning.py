@@ -236,7 +236,7 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3, help="runs of each task")
-    parser.add_argument("--shots", type=int, default=8, help="shots of a film")
+    parser.add_argument("--shots", type=int, default=24, help="shots of a film")
     parser.add_argument("--detector", default="", help="scene detector; empty: the default")
     parser.add_argument("--film", type=Path, help="a file of your own instead of the films")
     return parser

@@ -41,7 +41,7 @@ _LASTING = 30
 """Pictures after which even a blend without end is settled."""
 _HOPE = -2.5
 """Odds by cheap features below which a stretch is not worth the dear ones."""
-_BATCH = 8
+_BATCH = 16
 """Frames taken in one go: one by one, each would find the processor's caches full of the decoder's
 work, and numpy would cost more in calls than in numbers."""
 _SURE = 4.0

@@ -9,6 +9,7 @@ import pytest
 
 from toolkit.errors import NotAVideoError
 from toolkit.stages.decode import Decoder
+from toolkit.testing.clips import write_clip
 from toolkit.testing.decoder_cases import damage, groups_of
 from toolkit.testing.decoders import DecoderSuite
 from toolkit.testing.media import number_of, numbered, write_numbered
@@ -252,3 +253,15 @@ class TestDamage:
 def test_threads_do_not_change_the_result() -> None:
     assert PyAVOptions(threads=3).identity() == PyAVOptions().identity()
     assert PyAVOptions(skip_nonref=True).identity() != PyAVOptions().identity()
+
+
+@pytest.mark.parametrize("size", [(640, 360), (420, 236), (280, 156), (140, 78)], ids=str)
+def test_kept_frames_are_as_bright_as_the_film(size: tuple[int, int], tmp_path: Path) -> None:
+    ramp = np.linspace(20, 235, 640)[None, :, None] * np.array([1.0, 0.9, 0.8])
+    image = np.broadcast_to(ramp, (360, 640, 3)).round().astype(np.uint8)
+    path = tmp_path / "ramp.mp4"
+    write_clip([image] * 3, path, fps=25, crf=4)
+    with PyAVDecoder(PyAVOptions()).open(path) as stream:
+        seen = next(stream).rgb(*size).astype(float)
+    off = seen.mean(axis=(0, 1)) - image.mean(axis=(0, 1))
+    assert np.abs(off).max() < 1.3
