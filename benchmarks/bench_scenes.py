@@ -35,6 +35,8 @@ from toolkit_scenes_pyscenedetect import (
     ThresholdOptions,
 )
 from toolkit_scenes_pyscenedetect.detector import PySceneDetector
+from toolkit_scenes_transnet import TransNetOptions
+from toolkit_scenes_transnet.detector import TransNetDetector
 
 SLACK = 2
 RULES = ("adaptive", "content")
@@ -42,7 +44,7 @@ RULES = ("adaptive", "content")
 
 
 def detectors() -> dict[str, SceneDetector]:
-    """Ours first, then those of PySceneDetect with the values it comes with."""
+    """Ours first, then those of PySceneDetect with the values it comes with, and TransNetV2."""
     return {
         "planes": PlanesDetector(PlanesOptions()),
         "planes, adaptive": PlanesDetector(PlanesOptions(method="adaptive")),
@@ -52,6 +54,7 @@ def detectors() -> dict[str, SceneDetector]:
         "histogram": PySceneDetector(HistogramOptions()),
         "hash": PySceneDetector(HashOptions()),
         "threshold": PySceneDetector(ThresholdOptions()),
+        "transnet": TransNetDetector(TransNetOptions(device="cpu")),
     }
 
 

@@ -122,7 +122,7 @@ def typed_asks(truth: ClipTruth, rng: Random) -> list[tuple[Ask, JsonValue]]:
 @pytest.mark.slow
 def test_answers_of_every_type_and_labels_are_right(tmp_path: Path) -> None:
     rng = Random(SEED + 1)
-    options = Qwen2VLOptions(model=str(TINY), device="cpu", batch_size=8)
+    options = Qwen2VLOptions(model=str(TINY), device="cpu")
     clips = [clip(rng, index) for index in range(CLIPS)]
     wanted = [typed_asks(truth, rng) for truth, _ in clips]
     right, asked = Counter[str](), Counter[str]()
