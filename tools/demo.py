@@ -52,6 +52,13 @@ workspace = workspace
 # The film is served by this machine itself.
 allow_private_hosts = true
 
+[scenes]
+plugin = content
+
+[scenes.content]
+# Low enough for the dissolve. The default misses one cut between two of these plain pictures.
+threshold = 10
+
 [sampling]
 # As large as the small model looks.
 max_pixels = 12544
