@@ -143,7 +143,7 @@ class Scan:
     def _picked(self, closed: Closed) -> list[DecodedFrame]:
         begin, end_s, kept = closed
         if picked := kept.pick(begin.at_s, end_s):
-            return picked
+            return list(picked)
         # The detector told of a short scene so late that its frames are gone: read one again.
         path, middle_s = Path(self._video.path), (begin.at_s + end_s) / 2
         with self._decoder.frames_at(path, [middle_s]) as frames:

@@ -14,20 +14,38 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "Kept"]
 
-_BYTES = 192 << 20
-"""What kept frames may take: 64 of 1080p, as many as a scene of eight frames ever has."""
+_BYTES = 160 << 20
+"""What kept frames may take: 53 of 1080p, more than scenes of eight frames keep."""
 _LEAST = 16
 """Decoders' frames that are kept however large: most of the newest are let go soon anyway."""
 
 
 class Kept:
-    """A frame that is kept, and its small image if somebody will judge by it."""
+    """A frame that is kept, and its small image if somebody will judge by it.
 
-    __slots__ = ("__weakref__", "frame", "image")
+    It stands for its frame, see :class:`~toolkit.stages.decode.DecodedFrame`: as long as somebody
+    holds it, picked or not, it counts in the scan's budget.
+    """
+
+    __slots__ = ("__weakref__", "frame", "image", "pts_s")
 
     def __init__(self, frame: DecodedFrame, image: npt.NDArray[np.uint8] | None) -> None:
         self.frame = frame
         self.image = image
+        self.pts_s = frame.pts_s
+
+    @property
+    def key_frame(self) -> bool:
+        """The frame's."""
+        return self.frame.key_frame
+
+    def small(self, width: int, height: int, image_format: ImageFormat) -> npt.NDArray[np.uint8]:
+        """The frame's."""
+        return self.frame.small(width, height, image_format)
+
+    def rgb(self, width: int, height: int) -> npt.NDArray[np.uint8]:
+        """The frame's, or what was converted of it early."""
+        return self.frame.rgb(width, height)
 
 
 class Budget:
@@ -54,7 +72,10 @@ class Budget:
         """The frame with this number is kept from now on, until nobody refers to ``kept``."""
         self._whole[number] = kept
         while len(self._whole) > self._most():
-            self._convert(self._whole.pop(max(self._whole, key=_stays)))
+            first = max(list(self._whole), key=_stays, default=0)
+            # None where whoever converts picked frames let go of it just now, in another thread.
+            if (kept_longer := self._whole.pop(first, None)) is not None:
+                self._convert(kept_longer)
 
     def _most(self) -> int:
         left = _BYTES - len(self._converted) * self._pixels_bytes

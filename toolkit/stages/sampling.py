@@ -159,8 +159,8 @@ class Reservoir:
     def split(self, at_s: float) -> Reservoir:
         """A cut was found at this time, maybe in the past: the frames from it on move over."""
         later = copy.copy(self)
-        later._kept = {n: kept for n, kept in self._kept.items() if kept.frame.pts_s >= at_s}
-        self._kept = {n: kept for n, kept in self._kept.items() if kept.frame.pts_s < at_s}
+        later._kept = {n: kept for n, kept in self._kept.items() if kept.pts_s >= at_s}
+        self._kept = {n: kept for n, kept in self._kept.items() if kept.pts_s < at_s}
         later._begin(at_s)
         return later
 
@@ -171,7 +171,7 @@ class Reservoir:
         self._set_stride(max(self._stride, later._stride))
         self._make_room()
 
-    def pick(self, start_s: float, end_s: float) -> list[DecodedFrame]:
+    def pick(self, start_s: float, end_s: float) -> list[Kept]:
         """The frames that stand for the scene, in order; none only if none is kept.
 
         All others are let go: nothing is kept afterwards. Of equal bins as many as frames are
@@ -185,7 +185,9 @@ class Reservoir:
         if "duplicate" in self._options.skip:
             wanted = self._without_repeats(wanted)
         self._kept.clear()
-        return [kept.frame for kept in wanted]
+        for kept in wanted:
+            kept.image = None
+        return wanted
 
     def _luma(self, kept: Kept) -> npt.NDArray[np.uint8]:
         assert kept.image is not None  # or nobody would judge
@@ -205,7 +207,7 @@ class Reservoir:
     def _stand_ins(
         self, wanted: Sequence[Kept], start_s: float, width: float, count: int
     ) -> list[Kept]:
-        times = [kept.frame.pts_s for kept in wanted]
+        times = [kept.pts_s for kept in wanted]
         if self._options.choose == "sharpest":
             best: dict[int, tuple[float, int]] = {}
             for place, kept in enumerate(wanted):

@@ -33,7 +33,7 @@ def looks(path: Path, options: Sampling, frame_bytes: int) -> list[tuple[Any, ..
         for scene in closed:
             for frame in scene.kept.pick(scene.begin.at_s, scene.end_s):
                 pixels = [frame.rgb(*size).tobytes() for size in SIZES]
-                seen.append((frame.pts_s, type(frame), frame.key_frame, pixels))
+                seen.append((frame.pts_s, type(frame.frame), frame.key_frame, pixels))
 
     with PyAVDecoder(PyAVOptions()).open(path) as stream:
         for number, frame in enumerate(stream):
@@ -65,7 +65,9 @@ def test_the_same_frames_and_pixels_however_short_the_budget(
 
 def test_eight_frames_of_1080p_stay_with_the_decoder(tmp_path: Path) -> None:
     path = write_numbered(tmp_path / "film.mp4", 300)
-    assert looks(path, Sampling(), 1920 * 1080 * 3 // 2) == looks(path, Sampling(), 0)
+    plain, kept = looks(path, Sampling(), 0), looks(path, Sampling(), 1920 * 1080 * 3 // 2)
+    # All but a few, while two scenes are kept side by side until one joins the other.
+    assert sum(one[1] is not other[1] for one, other in zip(plain, kept, strict=True)) < 8
 
 
 class Counted:
