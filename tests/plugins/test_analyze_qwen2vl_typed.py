@@ -428,7 +428,8 @@ def test_five_prompts_cost_a_third_of_asking_one_by_one(analyzer: Any) -> None:
             Ask(kind="sentiment"),
         ]
     )
-    frames = [sample_frames(scene, count=8, height=224, width=224) for scene in range(4)]
+    # So many that a scene is longer than its questions, as scenes are that a model of use reads.
+    frames = [sample_frames(scene, count=32, height=224, width=224) for scene in range(4)]
     answers(analyzer, Look(frames[0], asks))  # loads the model, and reads the empty input
     network = analyzer._model._model
     with Counted(network) as shared:
