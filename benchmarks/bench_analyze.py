@@ -23,6 +23,7 @@ from typing import Any
 
 import looks
 import shapes
+from toolkit.stages.verdicts import SENTIMENTS
 
 TIMES_FASTER = 2.5
 """Wanted with the shape of the 2B model."""
@@ -31,7 +32,6 @@ MODELS: dict[str, dict[str, Any]] = {
     "tiny": {"scenes": 16, "size": (160, 120), "limits": (48, 16)},
     "2b": {"scenes": 4, "size": (224, 126), "limits": (48, 16)},
 }
-SENTIMENTS = ("positive", "neutral", "negative")
 TASKS = {"ours": looks.ours, "one generate each": looks.one_by_one}
 
 

@@ -128,7 +128,7 @@ def ours(folder: Path, frames: Sequence[Any], labels: int, limits: tuple[int, in
 
 def one_by_one(folder: Path, frames: Sequence[Any], labels: int, limits: tuple[int, int]) -> Done:
     """One ``generate`` for each scene and prompt, the frames prepared and encoded each time."""
-    from toolkit_analyze_qwen2vl.scoring import calibrated
+    from toolkit.stages.verdicts import calibrated
 
     peer = _Peer(folder)
     done = Done()
@@ -161,12 +161,11 @@ def one_by_one(folder: Path, frames: Sequence[Any], labels: int, limits: tuple[i
 
 def empty(frames: Any) -> Any:
     """Two grey frames."""
-    import numpy as np
-
     from toolkit.records import Frames
+    from toolkit.stages.verdicts import empty_frames
 
-    grey = np.full((2, 112, 112, 3), 128, np.uint8)
-    return Frames(frames.scene, frames.sampler, np.array([0.0, 1.0]), grey)
+    grey, times_s = empty_frames()
+    return Frames(frames.scene, frames.sampler, times_s, grey)
 
 
 @dataclass(frozen=True)

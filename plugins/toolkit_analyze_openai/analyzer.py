@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,9 +17,17 @@ from toolkit.records import Answer, AnswerType, Ask, AskKind, Evidence, Synthesi
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit.stages.prompts import Prompts
+from toolkit.stages.verdicts import (
+    NOT_VISIBLE,
+    SENTIMENTS,
+    abstains,
+    candidates,
+    empty_frames,
+    verdict,
+)
 from toolkit.stages.writing import Prompt, Writer, Written
 from toolkit_analyze_openai import NAME, OpenAIOptions, is_loopback
-from toolkit_analyze_openai.answers import NOT_VISIBLE, Given, Talk
+from toolkit_analyze_openai.answers import Given, Talk
 from toolkit_analyze_openai.conversation import jpegs, parts
 from toolkit_analyze_openai.loop import Background
 from toolkit_analyze_openai.server import Server
@@ -30,12 +37,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["SENTIMENTS", "OpenAIAnalyzer"]
+__all__ = ["OpenAIAnalyzer"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-SENTIMENTS = AnswerType(kind="one_of", choices=("positive", "neutral", "negative"))
+_SENTIMENT = AnswerType(kind="one_of", choices=SENTIMENTS)
 _PIXELS_A_TOKEN = 28 * 28  # Qwen's; only an estimate, put right by what the server counts
 
 
@@ -113,11 +120,8 @@ class OpenAIAnalyzer(Analyzer, Writer):
     async def _begin(self) -> None:
         self._server = Server(self._options)
         self._scenes = asyncio.Semaphore(self._options.concurrency)
-        import numpy as np
-
-        # What Qwen2-VL on this machine takes for an empty input.
-        grey = np.full((2, 112, 112, 3), 128, np.uint8)
-        self._empty = self._talk(grey, [0.0, 1.0], None)
+        grey, times_s = empty_frames()
+        self._empty = self._talk(grey, times_s.tolist(), None)
 
     def _talk(
         self, rgb: npt.NDArray[np.uint8], times_s: Sequence[float], empty: Talk | None
@@ -212,42 +216,29 @@ class OpenAIAnalyzer(Analyzer, Writer):
 
     async def _answer(self, talk: Talk, ask: Ask) -> Given:
         options, questions = self._options, self._prompts.questions(ask)
+        counted: list[list[float]] = []
         if ask.kind == "labels" or ask.type.kind == "many_of":
-            words = ask.type.choices
-            given, scores = await talk.each(dict(zip(words, questions, strict=True)))
-            if ask.kind == "labels":
-                given.value = {**scores}
-                return given
-            found = [word for word in words if scores[word] >= 0.5]
-            given.text, given.value = ", ".join(found) or "none", [*found]
-            if given.finish_reason == "scored":
-                given.confidence = _mean([max(score, 1 - score) for score in scores.values()])
-            return _sure(given, options.abstain_below)
-        [question] = questions
-        if ask.kind == "description":
-            return await talk.written(question, ask.type, options.max_description_tokens)
-        if ask.kind == "sentiment":
-            given, _ = await talk.chosen(question, SENTIMENTS)
-            return given
-        if ask.type.kind in {"yes_no", "one_of"}:
-            given, _ = await talk.chosen(question, ask.type)
-        elif ask.type.kind == "json":
-            given = await talk.written(question, ask.type, options.max_json_tokens)
+            given, counted = await talk.each(questions)
+        elif candidates(ask):
+            form = _SENTIMENT if ask.kind == "sentiment" else ask.type
+            given, found = await talk.chosen(questions[0], form)
+            counted = [found] if found else []
         else:
-            given = await talk.written(question, ask.type, options.max_answer_tokens)
-        return given if ask.type.is_plain else _sure(given, options.abstain_below)
-
-
-def _sure(given: Given, least: float) -> Given:
-    """The answer, or that it is not visible, where it is too unsure."""
-    if given.confidence is not None and given.confidence < least:
-        given.text, given.value, given.abstained = NOT_VISIBLE, None, True
-    return given
-
-
-def _mean(probabilities: Sequence[float]) -> float:
-    """The geometric mean."""
-    return math.prod(probabilities) ** (1 / len(probabilities))
+            limit = options.max_answer_tokens
+            if ask.kind == "description":
+                limit = options.max_description_tokens
+            elif ask.type.kind == "json":
+                limit = options.max_json_tokens
+            given = await talk.written(questions[0], ask.type, limit)
+        if counted:
+            decided = verdict(ask, counted)
+            given.text, given.value = decided.text, decided.value
+            # Of words without probabilities nobody knows how sure the model was.
+            is_scored = given.finish_reason == "scored"
+            given.confidence = decided.confidence if is_scored else None
+        if abstains(ask, given.confidence, options.abstain_below):
+            given.text, given.value, given.abstained = NOT_VISIBLE, None, True
+        return given
 
 
 def _result(work: concurrent.futures.Future[T], cancel: Cancel) -> T:

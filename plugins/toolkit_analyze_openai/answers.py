@@ -6,21 +6,20 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
 from toolkit.errors import AnalysisError
 from toolkit.records import AnswerType
+from toolkit.stages.verdicts import YES_NO, calibrated
 from toolkit_analyze_openai.conversation import Message, ask_again, chat
 from toolkit_analyze_openai.said import Said, Token
 from toolkit_analyze_openai.server import Server
 
-__all__ = ["NOT_VISIBLE", "Given", "Talk", "calibrated", "shares"]
+__all__ = ["Given", "Talk", "shares"]
 
-YES_NO = AnswerType(kind="yes_no")
-NOT_VISIBLE = "not visible"
 _WORD_TOKENS = 16  # enough for a short word, and for the object around it
 _UNCLEAR = 0.05
 """So much of the probability may fall on beginnings that several words share."""
@@ -65,7 +64,7 @@ class Talk:
     line: str
     tokens: int
     empty: Talk | None = None
-    leanings: dict[str, asyncio.Future[dict[str, float]]] = field(default_factory=dict)
+    leanings: dict[str, asyncio.Future[list[float]]] = field(default_factory=dict)
 
     async def written(self, words: str, form: AnswerType, max_tokens: int) -> Given:
         """An answer in words, or of a type that a JSON schema can hold the model to."""
@@ -87,51 +86,49 @@ class Talk:
             given.value = None
         return given
 
-    async def chosen(self, words: str, form: AnswerType) -> tuple[Given, dict[str, float]]:
+    async def chosen(self, words: str, form: AnswerType) -> tuple[Given, list[float]]:
         """One of a few words, and each one's share; no shares where the server tells none."""
-        messages, given, options = self._messages(words), Given(), form.choices or ("Yes", "No")
+        messages, given, options = self._messages(words), Given(), form.choices or YES_NO
         # A choice is told by its first token; the rest is for servers that tell no probabilities.
         max_tokens = max(_WORD_TOKENS, *map(len, options))
         said = await self._say(messages, max_tokens, given)
         if found := shares(said.tokens, options):
             if self.empty and (leaning := await self.empty.leaning(words, form)):
                 found = calibrated(found, leaning)
-            best = max(found, key=found.__getitem__)
-            given.value = form.parse(best)
-            given.ended(said)
-            given.confidence, given.finish_reason = found[best], "scored"
+            given.finish_reason = "scored"
             return given, found
         try:
             given.value = form.parse(_bare(said.text, is_wrapped=True))
         except ValueError as error:
             said = await self._again(messages, said, error, form, max_tokens, given)
         given.ended(said)
-        return given, {}
+        return given, []
 
-    async def each(self, words: Mapping[str, str]) -> tuple[Given, dict[str, float]]:
-        """How probably each of several words applies; ``words`` has the question for each.
+    async def each(self, questions: Sequence[str]) -> tuple[Given, list[list[float]]]:
+        """The shares of Yes and No as the answers to several questions.
 
-        Where the server tells no probabilities they are 1 and 0.
+        Where the server tells no probabilities they are 1 and 0, and the finish reason is its own.
         """
-        found = await asyncio.gather(*(self.chosen(words[word], YES_NO) for word in words))
-        given, scores = Given(finish_reason="scored"), dict[str, float]()
-        for word, (one, shared) in zip(words, found, strict=True):
-            scores[word] = shared.get("Yes", float(bool(one.value)))
+        found = await asyncio.gather(
+            *(self.chosen(question, AnswerType(kind="yes_no")) for question in questions)
+        )
+        given, counted = Given(finish_reason="scored"), []
+        for one, shared in found:
+            yes = float(bool(one.value))
+            counted.append(shared or [yes, 1 - yes])
             given.said += one.said
             if not shared:
                 given.finish_reason = one.finish_reason
-        likely = sorted((word for word in words if scores[word] >= 0.5), key=lambda w: -scores[w])
-        given.text = ", ".join(likely) or "none"
-        return given, scores
+        return given, counted
 
-    async def leaning(self, words: str, form: AnswerType) -> dict[str, float]:
+    async def leaning(self, words: str, form: AnswerType) -> list[float]:
         """What is likely whatever is shown; asked once, however many want to know."""
         asked = self.leanings.get(words)
         if asked is None or (asked.done() and (asked.cancelled() or asked.exception())):
             asked = self.leanings[words] = asyncio.ensure_future(self._leaning(words, form))
         return await asyncio.shield(asked)
 
-    async def _leaning(self, words: str, form: AnswerType) -> dict[str, float]:
+    async def _leaning(self, words: str, form: AnswerType) -> list[float]:
         _, found = await self.chosen(words, form)
         return found
 
@@ -179,7 +176,7 @@ class Talk:
         return chat(self.system, self.shown, f"{self.line}\n{words}".strip())
 
 
-def shares(tokens: Sequence[Token], words: Sequence[str]) -> dict[str, float]:
+def shares(tokens: Sequence[Token], words: Sequence[str]) -> list[float]:
     """How the probability of an answer's first token is shared among the words it may begin.
 
     Empty where the server told no probabilities, no word is among the likeliest, or words begin
@@ -187,31 +184,19 @@ def shares(tokens: Sequence[Token], words: Sequence[str]) -> dict[str, float]:
     """
     first = next((token for token in tokens if token.text.strip()), None)
     if first is None:
-        return {}
-    found, unclear = dict.fromkeys(words, 0.0), 0.0
+        return []
+    found, unclear = [0.0] * len(words), 0.0
     for text, logprob in (first.likeliest or {first.text: first.logprob}).items():
         start = text.strip(" \n\"'.,").casefold()
-        meant = [word for word in words if start and word.casefold().startswith(start)]
+        meant = [i for i, word in enumerate(words) if start and word.casefold().startswith(start)]
         if len(meant) == 1:
             found[meant[0]] += math.exp(logprob)
         elif meant:
             unclear += math.exp(logprob)
-    total = sum(found.values())
+    total = sum(found)
     if total <= 0 or unclear > _UNCLEAR * total:
-        return {}
-    return {word: share / total for word, share in found.items()}
-
-
-def calibrated(found: Mapping[str, float], leaning: Mapping[str, float]) -> dict[str, float]:
-    """Shares without what is likely whatever is shown (Zhao et al., "Calibrate Before Use", 2021).
-
-    Each is divided by its leaning, which is averaged with equal shares first: an empty input has
-    right answers, too (no car is in it), of which a model may be all too sure.
-    """
-    even = 1 / len(found)
-    weights = {word: share / ((leaning[word] + even) / 2) for word, share in found.items()}
-    total = sum(weights.values())
-    return {word: weight / total for word, weight in weights.items()}
+        return []
+    return [share / total for share in found]
 
 
 def _shown(value: JsonValue) -> str:

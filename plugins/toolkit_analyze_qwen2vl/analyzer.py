@@ -16,6 +16,7 @@ from toolkit.records import Answer, Ask, AskKind, Evidence, SynthesisKind, diges
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit.stages.prompts import Prompts
+from toolkit.stages.verdicts import empty_frames
 from toolkit.stages.writing import Prompt, Writer, Written
 from toolkit_analyze_qwen2vl import NAME, Qwen2VLOptions
 from toolkit_analyze_qwen2vl.answers import Answering, Said
@@ -178,11 +179,8 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
         return self._asked
 
     def _read_nothing(self, model: VisionModel) -> Prefix:
-        """What the model reads of two grey frames: an empty input."""
-        import numpy as np
-
-        times_s = np.array([0.0, 1.0])
-        grey = np.full((2, 112, 112, 3), 128, np.uint8)
+        """What the model reads of an empty input."""
+        grey, times_s = empty_frames()
         chat = self._prompts.conversation(times_s.tolist(), MARK)
         return model.read(model.prepare([grey], [times_s], [chat]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,17 +11,13 @@ from toolkit.errors import AnalysisError
 from toolkit.records import Ask
 from toolkit.stages.component import Cancel
 from toolkit.stages.prompts import Prompts
+from toolkit.stages.verdicts import NOT_VISIBLE, abstains, calibrated, candidates, verdict
 from toolkit_analyze_qwen2vl import Qwen2VLOptions
 from toolkit_analyze_qwen2vl.generating import Generated, Request, generate
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
-from toolkit_analyze_qwen2vl.scoring import Candidate, calibrated, log_probabilities, shares
+from toolkit_analyze_qwen2vl.scoring import Candidate, log_probabilities, shares
 
-__all__ = ["NOT_VISIBLE", "SENTIMENTS", "Answering", "Said"]
-
-SENTIMENTS = ("positive", "neutral", "negative")
-YES_NO = ("Yes", "No")
-NOT_VISIBLE = "not visible"
-SCORED = {"yes_no", "one_of", "many_of"}
+__all__ = ["Answering", "Said"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class Answering:
         """
         said: dict[tuple[int, Ask], Said | AnalysisError] = {}
         rows = [(scene, ask) for scene, each in enumerate(asks) for ask in each]
-        written = [row for row in rows if not _is_scored(row[1])]
+        written = [row for row in rows if not candidates(row[1])]
         if written:
             requests = [self._request(scene, ask) for scene, ask in written]
             found = generate(self._model, prefix, requests, cancel)
@@ -97,7 +92,7 @@ class Answering:
                 said[row] = self._typed(row[1], answer)
         alike: dict[tuple[Ask, ...], list[int]] = {}
         for scene, each in enumerate(asks):
-            if scored := tuple(ask for ask in each if _is_scored(ask)):
+            if scored := tuple(ask for ask in each if candidates(ask)):
                 alike.setdefault(scored, []).append(scene)
         for scored, scenes in alike.items():
             for scene, answers in zip(
@@ -129,8 +124,7 @@ class Answering:
 
     def _sure(self, ask: Ask, said: Said) -> Said:
         """The answer, or that it is not visible, where a typed one is too unsure."""
-        unsure = said.confidence is not None and said.confidence < self._options.abstain_below
-        if ask.kind != "question" or ask.type.is_plain or not unsure:
+        if not abstains(ask, said.confidence, self._options.abstain_below):
             return said
         spent = (said.tokens_in, said.tokens_out, said.finish_reason)
         return Said(NOT_VISIBLE, None, said.confidence, *spent, abstained=True)
@@ -151,22 +145,19 @@ class Answering:
             for ask, each in ballots.items()
         }
         answers: list[dict[Ask, Said]] = []
-        for scene, found in zip(scenes, self._shares(prefix, scenes, every, cancel), strict=True):
-            rest = iter(zip(every, found, strict=True))
+        for scene, row in zip(scenes, self._shares(prefix, scenes, every, cancel), strict=True):
+            rest = iter(zip(every, row, strict=True))
             answers.append({})
             for ask, each in ballots.items():
                 counted = [calibrated(next(rest)[1], self._leanings[ballot]) for ballot in each]
-                said = _decided(ask, counted, prefix.tokens[scene] + asked[ask])
+                found = verdict(ask, counted)
+                spent = (prefix.tokens[scene] + asked[ask], 0, "scored")
+                said = Said(found.text, found.value, found.confidence, *spent)
                 answers[-1][ask] = self._sure(ask, said)
         return answers
 
     def _ballots(self, ask: Ask) -> list[_Ballot]:
-        words: tuple[str, ...] = YES_NO
-        if ask.kind == "sentiment":
-            words = SENTIMENTS
-        elif ask.type.kind == "one_of":
-            words = ask.type.choices
-        return [_Ballot(question, words) for question in self._prompts.questions(ask)]
+        return [_Ballot(question, candidates(ask)) for question in self._prompts.questions(ask)]
 
     def _shares(
         self, prefix: Prefix, scenes: Sequence[int], ballots: Sequence[_Ballot], cancel: Cancel
@@ -197,33 +188,3 @@ class Answering:
         nested = any(one != other and other[: len(one)] == one for one in found for other in found)
         end = (self._model.end,) if nested else ()
         return [ids + end for ids in found]
-
-
-def _is_scored(ask: Ask) -> bool:
-    return ask.kind in {"sentiment", "labels"} or ask.type.kind in SCORED
-
-
-def _decided(ask: Ask, counted: Sequence[Sequence[float]], tokens_in: int) -> Said:
-    """The answer that the shares come to."""
-    spent = (tokens_in, 0, "scored")
-    if ask.kind == "labels":
-        scores = {label: p for label, (p, _) in zip(ask.type.choices, counted, strict=True)}
-        likely = sorted((p, label) for label, p in scores.items() if p >= 0.5)
-        text = ", ".join(label for _, label in reversed(likely)) or "none"
-        return Said(text, {**scores}, None, *spent)
-    if ask.type.kind == "many_of":
-        apply = [word for word, (p, q) in zip(ask.type.choices, counted, strict=True) if p >= q]
-        return Said(", ".join(apply) or "none", [*apply], _mean(map(max, counted)), *spent)
-    [found] = counted
-    best = max(range(len(found)), key=found.__getitem__)
-    if ask.kind == "sentiment":
-        return Said(SENTIMENTS[best], SENTIMENTS[best], found[best], *spent)
-    if ask.type.kind == "yes_no":
-        return Said(YES_NO[best], not best, found[best], *spent)
-    return Said(ask.type.choices[best], ask.type.choices[best], found[best], *spent)
-
-
-def _mean(probabilities: Iterable[float]) -> float:
-    """The geometric mean."""
-    logs = [math.log(p) for p in probabilities]
-    return math.exp(sum(logs) / len(logs))

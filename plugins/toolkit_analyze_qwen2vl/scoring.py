@@ -17,7 +17,7 @@ from toolkit.stages.component import Cancel
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.speed import branch_cache
 
-__all__ = ["Candidate", "calibrated", "log_probabilities", "shares"]
+__all__ = ["Candidate", "log_probabilities", "shares"]
 
 MOST_LOGITS = 256
 MOST_TOKENS = 8192
@@ -160,22 +160,6 @@ def shares(totals: Sequence[float], lengths: Sequence[int]) -> list[float]:
     mean = sum(lengths) / len(lengths)
     scores = [mean * total / length for total, length in zip(totals, lengths, strict=True)]
     return _softmax(scores)
-
-
-def calibrated(found: Sequence[float], empty: Sequence[float]) -> list[float]:
-    """Shares without the model's leaning to some answers whatever is shown.
-
-    Contextual calibration (Zhao et al., "Calibrate Before Use", 2021): each share is divided by
-    the one that the same question gets about an empty input, and the result brought to a sum of 1.
-    The empty input's shares are averaged with equal ones first. Unlike the paper's "N/A", a grey
-    picture has right answers (no car is in it), of which a model may be all too sure; averaged, no
-    answer gains more than a factor of (number of answers + 1) over another.
-    """
-    even = 1 / len(empty)
-    leaning = [(share + even) / 2 for share in empty]
-    return _softmax(
-        [math.log(max(p, 1e-30)) - math.log(q) for p, q in zip(found, leaning, strict=True)]
-    )
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from toolkit.hooks.specs import Context
@@ -16,10 +15,10 @@ from toolkit.records import Answer, Ask, Frames
 from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.prompts import PACKAGED
+from toolkit.stages.verdicts import SENTIMENTS, calibrated, empty_frames
 from toolkit.testing.analyzers import sample_frames
 from toolkit_analyze_qwen2vl import Qwen2VLOptions, make
-from toolkit_analyze_qwen2vl.answers import SENTIMENTS
-from toolkit_analyze_qwen2vl.scoring import calibrated, shares
+from toolkit_analyze_qwen2vl.scoring import shares
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
 COLOUR = Ask(kind="question", name="What colour is the shape?")
@@ -99,8 +98,8 @@ def plain(
 
 def feels(folder: Path, frames: Frames, question: str) -> dict[str, float]:
     """What part each sentiment has, by transformers alone, measured against two grey frames."""
-    grey = np.full((2, 112, 112, 3), 128, np.uint8)
-    empty = Frames(frames.scene, frames.sampler, np.array([0.0, 1.0]), grey)
+    grey, times_s = empty_frames()
+    empty = Frames(frames.scene, frames.sampler, times_s, grey)
     found, leaning = (
         shares(list(scores.values()), [lengths[label] for label in scores])
         for scores, lengths in (plain(folder, each, question)[1:] for each in (frames, empty))

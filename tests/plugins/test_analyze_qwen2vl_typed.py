@@ -28,7 +28,7 @@ from toolkit_analyze_qwen2vl.loading import load
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.preparing import MARK
 from toolkit_analyze_qwen2vl.repetition import Repetition
-from toolkit_analyze_qwen2vl.scoring import Candidate, calibrated, log_probabilities, shares
+from toolkit_analyze_qwen2vl.scoring import Candidate, log_probabilities, shares
 
 TINY = Path(__file__).parents[1] / "models" / "tiny-qwen2vl"
 
@@ -216,13 +216,6 @@ def test_longer_choices_are_not_at_a_disadvantage() -> None:
     half = math.log(0.5)
     assert shares([half, 2 * half, 3 * half], [1, 2, 3]) == pytest.approx([1 / 3] * 3)
     assert shares([half, 2 * half], [1, 1]) == pytest.approx([2 / 3, 1 / 3])
-
-
-def test_a_leaning_that_an_empty_input_shows_is_taken_out() -> None:
-    assert calibrated([0.6, 0.4], [0.5, 0.5]) == pytest.approx([0.6, 0.4])
-    assert calibrated([0.6, 0.4], [0.9, 0.1])[1] > 0.5
-    # However sure the model is of the empty input, a clear answer stays.
-    assert calibrated([0.9, 0.1], [1.0, 0.0])[0] == pytest.approx(0.75)
 
 
 def test_a_choice_that_begins_with_another_can_be_told_apart(tmp_path: Path) -> None:
