@@ -120,7 +120,7 @@ class VisionModel:
         import torch
 
         chats = [self._chat(chat, add_generation_prompt=True) for chat in conversations]
-        heads = [chat.partition(MARK)[0] for chat in chats]
+        heads = [chat.rpartition(MARK)[0] for chat in chats]
         inputs = self._tokenizer(
             heads, add_special_tokens=False, padding=True, return_tensors="pt"
         ).to(self._model.device)
@@ -137,7 +137,7 @@ class VisionModel:
             cache=seen.cache,
             mask=mask,
             shift=mask.new_zeros(len(heads), 1),
-            tail=chats[0].partition(MARK)[2],
+            tail=chats[0].rpartition(MARK)[2],
             tokens=mask.sum(1).tolist(),
             frame_sizes=[],
         )

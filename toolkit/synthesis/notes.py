@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from toolkit.records import Answer, Scene, Statement
 
 __all__ = ["Note", "line", "notes_of", "packed", "shortened", "statement"]
+
+_CONTROL = re.compile(r"<(?=[^\s\d])|\[(?=/?[A-Z_]+\])")
+"""How the tokens begin that steer language models: ``<|im_end|>``, ``</s>``, ``[/INST]``."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,14 @@ def _words(answer: Answer) -> str:
 
 
 def line(number: int, note: Note, scenes: Sequence[Scene]) -> str:
-    """A note as the writer reads it, such as ``[3] 1:20-1:35 A car stops``, with a line end."""
+    """A note as the writer reads it, such as ``[3] 1:20-1:35 A car stops``, with a line end.
+
+    Text that was read off a picture can say anything. What a tokenizer would take for an order to
+    the model, such as the end of the user's turn, is kept as mere text by a space in it.
+    """
     start_s, end_s = scenes[note.scenes[0]].start_s, scenes[note.scenes[-1]].end_s
-    return f"[{number}] {_clock(start_s)}-{_clock(end_s)} {note.text}\n"
+    text = _CONTROL.sub(r"\g<0> ", note.text)
+    return f"[{number}] {_clock(start_s)}-{_clock(end_s)} {text}\n"
 
 
 def _clock(seconds: float) -> str:
