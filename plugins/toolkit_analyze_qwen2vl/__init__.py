@@ -30,7 +30,7 @@ class Qwen2VLOptions(Options):
     neutral: ClassVar[frozenset[str]] = frozenset(
         {
             *("model", "revision", "prompts", "style", "local_files_only"),
-            *("device", "attention", "batch_tokens"),
+            *("backend", "device", "attention", "batch_tokens", "memory_share"),
         }
     )
 
@@ -59,6 +59,14 @@ class Qwen2VLOptions(Options):
         "auto",
         description="Implementation of attention; auto is flash attention for the frames where it "
         "is installed, and torch's own for the rest.",
+    )
+    backend: Literal["transformers", "vllm"] = Field(
+        "transformers",
+        description="What runs the model: transformers, or vLLM's engine in this process, which "
+        "has an extra of its own.",
+    )
+    memory_share: float = Field(
+        0.9, gt=0, le=1, description="Of vLLM: what share of each GPU's memory it takes."
     )
     batch_tokens: int = Field(
         0,
@@ -117,10 +125,17 @@ def make(options: Qwen2VLOptions, context: Context) -> Qwen2VLAnalyzer:
         MissingExtraError: One of its libraries is not installed.
         ConfigError: The folder of prompts cannot be used.
     """
+    on_vllm = options.backend == "vllm"
+    if on_vllm and importlib.util.find_spec("vllm") is None:
+        raise MissingExtraError(NAME, "vllm")
     for module in REQUIRES:  # found, not imported, which would take seconds
         if importlib.util.find_spec(module) is None:
             missing = ModuleNotFoundError(f"No module named '{module}'", name=module)
             raise MissingExtraError(NAME, EXTRA, cause=missing) from missing
+    if on_vllm:
+        from toolkit_analyze_qwen2vl.offline import OfflineAnalyzer
+
+        return OfflineAnalyzer(options, context.base)
     from toolkit_analyze_qwen2vl.analyzer import Qwen2VLAnalyzer
 
     return Qwen2VLAnalyzer(options, context.base)

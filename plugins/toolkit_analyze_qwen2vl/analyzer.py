@@ -30,7 +30,7 @@ from toolkit_analyze_qwen2vl.preparing import MARK, Prepared
 from toolkit_analyze_qwen2vl.text import TextModel
 from toolkit_analyze_qwen2vl.weights import Weights
 
-__all__ = ["Qwen2VLAnalyzer"]
+__all__ = ["Qwen2VLAnalyzer", "reply"]
 
 
 class Qwen2VLAnalyzer(Analyzer, Writer):
@@ -165,7 +165,7 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
         }
         return [
             [
-                _reply(look, ask, fingerprint, said, shared | {"frame_size": size})
+                reply(look, ask, fingerprint, said, shared | {"frame_size": size})
                 for ask, said in zip(look.asks, each, strict=True)
             ]
             for look, each, size in zip(looks, answers, prefix.frame_sizes, strict=True)
@@ -185,9 +185,10 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
         return model.read(model.prepare([grey], [times_s], [chat]))
 
 
-def _reply(
+def reply(
     look: Look, ask: Ask, fingerprint: str, said: Said | AnalysisError, shared: dict[str, Any]
 ) -> Reply:
+    """What was said, with its evidence; ``shared`` is what all that was said has in common."""
     if isinstance(said, AnalysisError):
         return ask, said
     evidence = Evidence(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -17,7 +17,7 @@ from toolkit_analyze_qwen2vl.generating import Generated, Request, generate
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.scoring import Candidate, log_probabilities, shares
 
-__all__ = ["Answering", "Said"]
+__all__ = ["Answering", "Ballot", "Said", "ballots_of", "decided", "endings", "limit_of", "typed"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class _Ballot:
+class Ballot:
     """A question with the answers that are compared."""
 
     question: str
@@ -63,7 +63,7 @@ class Answering:
         self._options = options
         self._read_empty = empty
         self._empty: Prefix | None = None
-        self._leanings: dict[_Ballot, list[float]] = {}
+        self._leanings: dict[Ballot, list[float]] = {}
 
     def answer(
         self, prefix: Prefix, asks: Sequence[Sequence[Ask]], cancel: Cancel
@@ -89,7 +89,7 @@ class Answering:
             requests = [self._request(scene, ask) for scene, ask in written]
             found = generate(self._model, prefix, requests, cancel)
             for row, answer in zip(written, found, strict=True):
-                said[row] = self._typed(row[1], answer)
+                said[row] = typed(row[1], answer, self._options.abstain_below)
         alike: dict[tuple[Ask, ...], list[int]] = {}
         for scene, each in enumerate(asks):
             if scored := tuple(ask for ask in each if candidates(ask)):
@@ -102,38 +102,14 @@ class Answering:
         return [[said[scene, ask] for ask in each] for scene, each in enumerate(asks)]
 
     def _request(self, scene: int, ask: Ask) -> Request:
-        limit = self._options.max_answer_tokens
-        if ask.kind == "description":
-            limit = self._options.max_description_tokens
-        elif ask.type.kind == "json":
-            limit = self._options.max_json_tokens
         [question] = self._prompts.questions(ask)
-        return Request(scene, question, ask.type, limit)
-
-    def _typed(self, ask: Ask, answer: Generated | AnalysisError) -> Said | AnalysisError:
-        if isinstance(answer, AnalysisError):
-            return answer
-        value: JsonValue = None
-        if not ask.type.is_plain:
-            try:
-                value = ask.type.parse(answer.text)
-            except ValueError as error:
-                return AnalysisError(f"The answer does not fit its type: {error}.")
-        spent = (answer.tokens_in, answer.tokens_out, answer.finish_reason)
-        return self._sure(ask, Said(answer.text, value, min(1.0, answer.confidence), *spent))
-
-    def _sure(self, ask: Ask, said: Said) -> Said:
-        """The answer, or that it is not visible, where a typed one is too unsure."""
-        if not abstains(ask, said.confidence, self._options.abstain_below):
-            return said
-        spent = (said.tokens_in, said.tokens_out, said.finish_reason)
-        return Said(NOT_VISIBLE, None, said.confidence, *spent, abstained=True)
+        return Request(scene, question, ask.type, limit_of(ask, self._options))
 
     def _compare(
         self, prefix: Prefix, scenes: Sequence[int], asks: Sequence[Ask], cancel: Cancel
     ) -> list[dict[Ask, Said]]:
         """Answer for each scene all asks whose answers are compared, in one pass."""
-        ballots = {ask: self._ballots(ask) for ask in asks}
+        ballots = {ask: ballots_of(ask, self._prompts) for ask in asks}
         every = [ballot for each in ballots.values() for ballot in each]
         unknown = [ballot for ballot in dict.fromkeys(every) if ballot not in self._leanings]
         if unknown:
@@ -150,17 +126,12 @@ class Answering:
             answers.append({})
             for ask, each in ballots.items():
                 counted = [calibrated(next(rest)[1], self._leanings[ballot]) for ballot in each]
-                found = verdict(ask, counted)
-                spent = (prefix.tokens[scene] + asked[ask], 0, "scored")
-                said = Said(found.text, found.value, found.confidence, *spent)
-                answers[-1][ask] = self._sure(ask, said)
+                tokens_in = prefix.tokens[scene] + asked[ask]
+                answers[-1][ask] = decided(ask, counted, tokens_in, self._options.abstain_below)
         return answers
 
-    def _ballots(self, ask: Ask) -> list[_Ballot]:
-        return [_Ballot(question, candidates(ask)) for question in self._prompts.questions(ask)]
-
     def _shares(
-        self, prefix: Prefix, scenes: Sequence[int], ballots: Sequence[_Ballot], cancel: Cancel
+        self, prefix: Prefix, scenes: Sequence[int], ballots: Sequence[Ballot], cancel: Cancel
     ) -> list[list[list[float]]]:
         """For each scene and ballot, what share each answer has."""
         candidates: list[Candidate] = []
@@ -183,8 +154,51 @@ class Answering:
         return self._model.ids(question + prefix.tail)
 
     def _endings(self, answers: Iterable[str]) -> list[tuple[int, ...]]:
-        """The answers' tokens, with an end where one is the beginning of another."""
-        found = [tuple(self._model.ids(answer)) for answer in answers]
-        nested = any(one != other and other[: len(one)] == one for one in found for other in found)
-        end = (self._model.end,) if nested else ()
-        return [ids + end for ids in found]
+        return endings([self._model.ids(answer) for answer in answers], self._model.end)
+
+
+def ballots_of(ask: Ask, prompts: Prompts) -> list[Ballot]:
+    """What is compared to answer an ask."""
+    return [Ballot(question, candidates(ask)) for question in prompts.questions(ask)]
+
+
+def limit_of(ask: Ask, options: Qwen2VLOptions) -> int:
+    """Most tokens of an answer that is written."""
+    if ask.kind == "description":
+        return options.max_description_tokens
+    return options.max_json_tokens if ask.type.kind == "json" else options.max_answer_tokens
+
+
+def endings(answers: Sequence[Sequence[int]], end: int) -> list[tuple[int, ...]]:
+    """The answers' tokens, with an end where one is the beginning of another."""
+    found = [tuple(answer) for answer in answers]
+    nested = any(one != other and other[: len(one)] == one for one in found for other in found)
+    return [(*ids, end) if nested else ids for ids in found]
+
+
+def typed(ask: Ask, answer: Generated | AnalysisError, below: float) -> Said | AnalysisError:
+    """A written answer in its type; "not visible" where the model is less sure than ``below``."""
+    if isinstance(answer, AnalysisError):
+        return answer
+    value: JsonValue = None
+    if not ask.type.is_plain:
+        try:
+            value = ask.type.parse(answer.text)
+        except ValueError as error:
+            return AnalysisError(f"The answer does not fit its type: {error}.")
+    spent = (answer.tokens_in, answer.tokens_out, answer.finish_reason)
+    return _sure(ask, Said(answer.text, value, min(1.0, answer.confidence), *spent), below)
+
+
+def decided(ask: Ask, shares: Sequence[Sequence[float]], tokens_in: int, below: float) -> Said:
+    """What compared answers come to; "not visible" where the model is less sure than ``below``."""
+    found = verdict(ask, shares)
+    return _sure(
+        ask, Said(found.text, found.value, found.confidence, tokens_in, 0, "scored"), below
+    )
+
+
+def _sure(ask: Ask, said: Said, below: float) -> Said:
+    if not abstains(ask, said.confidence, below):
+        return said
+    return replace(said, text=NOT_VISIBLE, value=None, abstained=True)

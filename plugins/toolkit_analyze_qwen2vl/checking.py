@@ -24,13 +24,15 @@ _QUANTISED = {"awq": ("gptqmodel",), "gptq": ("gptqmodel", "optimum")}
 _SHA256, _GIT_SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
 
-def check(folder: Path, model: str) -> None:
+def check(folder: Path, model: str, *, by_transformers: bool = True) -> None:
     """Refuse what must not or cannot be loaded, before anything of it is.
+
+    ``by_transformers`` says that transformers will, which needs more libraries for some models.
 
     Raises:
         ModelError: Not of this family, asks for code of its own, or has no whole safetensors.
     """
-    for reason, hint in _reasons(folder):
+    for reason, hint in _reasons(folder, by_transformers=by_transformers):
         raise ModelError(
             f"The model '{model}' {reason}.", hint=f"{hint} {ways_out()}".strip(), model=model
         )
@@ -38,11 +40,11 @@ def check(folder: Path, model: str) -> None:
 
 def problems(folder: Path) -> Iterator[str]:
     """All that :func:`check` would refuse."""
-    for reason, _ in _reasons(folder):
+    for reason, _ in _reasons(folder, by_transformers=True):
         yield reason
 
 
-def _reasons(folder: Path) -> Iterator[tuple[str, str]]:
+def _reasons(folder: Path, *, by_transformers: bool) -> Iterator[tuple[str, str]]:
     """What is wrong, as what follows the model's name, and what to do about it."""
     config = _json(folder / "config.json")
     if isinstance(config, str):
@@ -56,7 +58,8 @@ def _reasons(folder: Path) -> Iterator[tuple[str, str]]:
     if kind not in FAMILY:
         known = ", ".join(FAMILY)
         yield f"is a '{kind}', not one of the Qwen-VL family this analyzer runs ({known})", ""
-    yield from _quantised(config)
+    if by_transformers:
+        yield from _quantised(config)
     yield from _weights(folder)
     # Without these transformers makes a tokenizer that knows no words, and says nothing.
     if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.json")):

@@ -11,12 +11,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydantic import JsonValue
-
 from toolkit.errors import ConfigError
 from toolkit.records import AnswerType
 
-__all__ = ["Grammars", "Guide", "check_form", "is_decoded"]
+__all__ = ["Grammars", "Guide", "check_form", "constraint", "is_decoded"]
 
 NUMBER = r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,4})?"
 """Bounded, so that a number ends by itself."""
@@ -25,6 +23,8 @@ LARGEST = 1e12
 _TEXT = r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,%d}"
 _DATA = ("enum", "const", "default", "examples")  # keys of a schema that hold values, not schemas
 _OPEN = {"additionalProperties", "patternProperties", "anyOf", "oneOf", "$ref"}
+_WRITTEN = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""How JSON is set; the key is llguidance's own."""
 _CLOSING = 512  # tokens; what a schema still requires is rarely a tenth of it
 _OUTSIDE = '}]",:10ntf-{[ '
 _INSIDE = '"@.-_/: abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'
@@ -149,27 +149,27 @@ def _in_string(text: str) -> bool:
     return inside
 
 
+def constraint(form: AnswerType) -> dict[str, Any]:
+    """What an answer of a decoded type is held to: a "regex", or a schema as "json"."""
+    if form.kind == "number":
+        return {"regex": NUMBER}
+    if form.kind != "json":
+        return {"regex": _TEXT % ((form.max_chars or 1) - 1)}
+    schema = form.json_schema
+    is_one = '"allOf"' not in json.dumps(schema)  # each part of such would refuse the others'
+    return {"json": {**_narrowed(schema, close=is_one), "x-guidance": _WRITTEN}}
+
+
 def _grammar(form: AnswerType) -> str:
     from llguidance import LLMatcher
 
-    if form.kind != "json":
-        text = _TEXT % ((form.max_chars or 1) - 1)
-        return str(LLMatcher.grammar_from_regex(NUMBER if form.kind == "number" else text))
-    schema = form.json_schema
-    is_one = '"allOf"' not in json.dumps(schema)  # each part of such would refuse the others'
-    return str(
-        LLMatcher.grammar_from_json_schema(
-            json.dumps(_narrowed(schema, close=is_one)),
-            defaults={
-                "whitespace_flexible": False,
-                "item_separator": ", ",
-                "key_separator": ": ",
-            },
-        )
-    )
+    held_to = constraint(form)
+    if "regex" in held_to:
+        return str(LLMatcher.grammar_from_regex(held_to["regex"]))
+    return str(LLMatcher.grammar_from_json_schema(json.dumps(held_to["json"])))
 
 
-def _narrowed(schema: JsonValue, *, close: bool) -> JsonValue:
+def _narrowed(schema: Any, *, close: bool) -> Any:
     """The schema without what nobody asks for: numbers beyond bounds, properties without a name.
 
     What fits it fits the schema as well. ``close`` leaves out the properties.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.errors import AnalysisError
 from toolkit.records import AnswerType
 from toolkit.stages.component import Cancel
-from toolkit_analyze_qwen2vl.decoding import Guide, is_decoded
+from toolkit_analyze_qwen2vl.decoding import Grammars, Guide, is_decoded
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.repetition import Repetition
 
-__all__ = ["Generated", "Request", "generate"]
+__all__ = ["Generated", "Request", "generate", "replay"]
+
+_MANY = 2  # or more: a token was chosen out of several
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def generate(
         branch = model.branch(
             prefix, [request.scene for request in requests], prompts, logits_to_keep=1
         )
-        rows = [_row(model, request) for request in requests]
+        rows = [_row(one.form, one.limit, model.ends, model.guide(one.form)) for one in requests]
         live = list(rows)
         while True:
             logits = branch.logits[:, -1].float()
@@ -150,17 +152,45 @@ def generate(
             live = [live[place] for place in going]
             branch = model.step(branch, tokens, going)
     return [
-        _generated(model, row, prefix.tokens[request.scene] + len(prompt))
+        _generated(row, model.text, prefix.tokens[request.scene] + len(prompt))
         for request, row, prompt in zip(requests, rows, prompts, strict=True)
     ]
 
 
-def _row(model: VisionModel, request: Request) -> _Row:
-    form = request.form
-    guide = model.grammars.guide(form) if is_decoded(form) else None
+def replay(
+    steps: Iterable[tuple[int, float]],
+    form: AnswerType,
+    limit: int,
+    *,
+    ends: frozenset[int],
+    grammars: Grammars,
+    text: Callable[[Sequence[int]], str],
+    tokens_in: int,
+) -> Generated | AnalysisError:
+    """What :func:`generate` would have made of tokens that were chosen elsewhere.
+
+    Args:
+        steps: The tokens, each with its log-probability among those that the grammar allows.
+        form: The type of the answer.
+        limit: Most tokens of the answer.
+        ends: The tokens that end an answer.
+        grammars: Of the tokenizer.
+        text: The text of some tokens.
+        tokens_in: Tokens of the whole prompt.
+    """
+    row = _row(form, limit, ends, grammars.guide(form) if is_decoded(form) else None)
+    for token, log_p in steps:
+        if row.finish_reason:
+            break
+        row.take(token, log_p, _choices(row.guide.mask()) if row.guide else _MANY)
+    row.finish_reason = row.finish_reason or "length"
+    return _generated(row, text, tokens_in)
+
+
+def _row(form: AnswerType, limit: int, ends: frozenset[int], guide: Guide | None) -> _Row:
     # A list of numbers may rightly be the same one many times.
     repetition = Repetition(least=48) if form.kind == "json" else Repetition()
-    return _Row(request.limit, model.ends, guide, repetition)
+    return _Row(limit, ends, guide, repetition)
 
 
 def _mask(logits: Any, rows: Sequence[_Row]) -> list[int]:
@@ -173,7 +203,7 @@ def _mask(logits: Any, rows: Sequence[_Row]) -> list[int]:
     if not masks:
         return choices
     for place, mask in masks.items():
-        choices[place] = int.from_bytes(mask, "little").bit_count()
+        choices[place] = _choices(mask)
     packed = torch.frombuffer(bytearray(b"".join(masks.values())), dtype=torch.uint8)
     packed = packed.view(len(masks), -1).to(logits.device)
     bits = packed[..., None] >> torch.arange(8, dtype=torch.uint8, device=logits.device) & 1
@@ -183,11 +213,17 @@ def _mask(logits: Any, rows: Sequence[_Row]) -> list[int]:
     return choices
 
 
-def _generated(model: VisionModel, row: _Row, tokens_in: int) -> Generated | AnalysisError:
+def _choices(mask: bytes) -> int:
+    return int.from_bytes(mask, "little").bit_count()
+
+
+def _generated(
+    row: _Row, text: Callable[[Sequence[int]], str], tokens_in: int
+) -> Generated | AnalysisError:
     try:
         row.complete()
     except AnalysisError as error:
         return error
     # A text may be cut within a character of several tokens.
-    text = model.text(row.tokens).rstrip("\ufffd").strip()
-    return Generated(text, row.confidence, tokens_in, row.written, row.finish_reason)
+    words = text(row.tokens).rstrip("\ufffd").strip()
+    return Generated(words, row.confidence, tokens_in, row.written, row.finish_reason)

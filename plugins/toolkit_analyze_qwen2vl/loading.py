@@ -18,9 +18,11 @@ from toolkit_analyze_qwen2vl.speed import ATTENTION, by_matrix, register
 from toolkit_analyze_qwen2vl.tensors import Tensors
 from toolkit_analyze_qwen2vl.ways import ways_out
 
-__all__ = ["load"]
+__all__ = ["load", "read_processor"]
 
 log = logging.getLogger(__name__)
+
+_LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
 TRIAL = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": MARK}]}]
 """A chat that every template must be able to write down."""
@@ -47,7 +49,7 @@ def load(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
-        from transformers import AutoModelForImageTextToText, AutoProcessor
+        from transformers import AutoModelForImageTextToText
     except ImportError as error:
         raise MissingExtraError("qwen2vl", "qwen2vl", cause=error) from error
 
@@ -61,10 +63,9 @@ def load(
         free=free_bytes(torch),
     )
     ways = _attention(attention, chosen)
-    local = {"trust_remote_code": False, "local_files_only": True}
     try:
         with _quiet():
-            processor = AutoProcessor.from_pretrained(folder, **local)
+            processor = read_processor(folder, min_pixels, max_pixels)
             network, report = AutoModelForImageTextToText.from_pretrained(
                 folder,
                 dtype=chosen.dtype if chosen.dtype == "auto" else getattr(torch, chosen.dtype),
@@ -72,14 +73,10 @@ def load(
                 output_loading_info=True,
                 attn_implementation=ways,
                 **chosen.arguments,
-                **local,
+                **_LOCAL,
             )
         if lacking := sorted(report["missing_keys"]):
             raise ModelError(f"{len(lacking)} tensors are missing, such as {lacking[0]}")
-        if MARK not in processor.apply_chat_template(TRIAL):
-            raise ModelError("its chat template leaves the question out")
-        processor.tokenizer.padding_side = "left"
-        _set_pixels(processor.video_processor, min_pixels, max_pixels)
         if not chosen.arguments:
             network = network.to(chosen.device)
         patches = network.model.visual.patch_embed
@@ -99,6 +96,22 @@ def load(
         *(model, chosen.device, loaded.dtype, ways["vision_config"], ways["text_config"]),
     )
     return loaded
+
+
+def read_processor(folder: Path, min_pixels: int, max_pixels: int) -> Any:
+    """The processor of a checked folder, which brings frames between these sizes (0: its own).
+
+    Raises:
+        ValueError: Its chat template cannot be used; other errors where files are damaged.
+    """
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(folder, **_LOCAL)
+    if MARK not in processor.apply_chat_template(TRIAL):
+        raise ValueError("its chat template leaves the question out")
+    processor.tokenizer.padding_side = "left"
+    _set_pixels(processor.video_processor, min_pixels, max_pixels)
+    return processor
 
 
 def _attention(wanted: str, chosen: Place) -> dict[str, str]:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit_analyze_qwen2vl.decoding import Grammars
+from toolkit.records import AnswerType
+from toolkit_analyze_qwen2vl.decoding import Grammars, Guide, is_decoded
 from toolkit_analyze_qwen2vl.preparing import MARK, Preparation, Prepared
 from toolkit_analyze_qwen2vl.speed import branch_cache
 
@@ -155,6 +156,10 @@ class VisionModel:
     def grammars(self) -> Grammars:
         """What keeps answers within their types."""
         return Grammars(self._tokenizer, self._model.lm_head.out_features, self.ends)
+
+    def guide(self, form: AnswerType) -> Guide | None:
+        """The way through the grammar of an answer; None where it is free."""
+        return self.grammars.guide(form) if is_decoded(form) else None
 
     def branch(
         self, prefix: Prefix, scenes: Sequence[int], prompts: Sequence[list[int]], **options: int

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["MARK", "Preparation", "Prepared", "counts_all_frames"]
+__all__ = ["MARK", "Preparation", "Prepared", "counts_all_frames", "metadata"]
 
 MARK = "\x1fquestion\x1f"
 """Stands for the question while the chat template is applied."""
@@ -75,7 +75,7 @@ class Preparation:
             self._processor.apply_chat_template(chat, add_generation_prompt=True)
             for chat in conversations
         ]
-        filled = [self._filled(*each) for each in zip(videos, times_s, strict=True)]
+        filled = [self.filled(*each) for each in zip(videos, times_s, strict=True)]
         inputs = self._processor(
             text=[chat.partition(MARK)[0] for chat in chats],
             videos=[rgb for rgb, _ in filled],
@@ -83,7 +83,7 @@ class Preparation:
             return_tensors="pt",
             do_sample_frames=False,
             input_data_format="channels_last",
-            video_metadata=[_metadata(times) for _, times in filled],
+            video_metadata=[metadata(times) for _, times in filled],
             **self._bounds(max_pixels, len(filled[0][0])),
         )
         inputs.pop("video_metadata", None)
@@ -101,7 +101,7 @@ class Preparation:
             ],
         )
 
-    def _filled(self, rgb: Any, times_s: Any) -> tuple[Any, Any]:
+    def filled(self, rgb: Any, times_s: Any) -> tuple[Any, Any]:
         """Frames enough for one step of time: the last one again, as the processor would pad."""
         import numpy as np
 
@@ -127,7 +127,7 @@ def counts_all_frames(video_processor: Any) -> bool:
     return type(video_processor).__name__.startswith("Qwen3")
 
 
-def _metadata(times_s: npt.NDArray[np.float64]) -> dict[str, Any]:
+def metadata(times_s: npt.NDArray[np.float64]) -> dict[str, Any]:
     """The frames' times as the processor takes them.
 
     Qwen2.5-VL spaces its positions by the rate, Qwen3-VL writes index / rate before each pair.
