@@ -153,11 +153,7 @@ class Weights:
         except (ModelError, CancelledError):
             raise
         except Exception as error:  # the hub, the network, the disk and proxies fail in many ways
-            if isinstance(error, OSError) and error.errno in (
-                errno.ENOSPC,
-                errno.EDQUOT,
-                errno.EFBIG,
-            ):
+            if isinstance(error, OSError) and error.errno in _FULL:
                 raise self._no_room(f"the disk is full: {error.strerror}") from error
             raise self._absent(first_line(error), retriable=True) from error
         report(needed, needed)

@@ -13,6 +13,7 @@ from toolkit.records import Answer, Ask, Scene
 from toolkit_store_sqlite import SQLiteOptions, make
 
 Command = Callable[..., Any]
+TINY = Path(__file__).parents[2] / "models" / "tiny-qwen2vl"
 
 
 @pytest.fixture
@@ -55,6 +56,37 @@ def test_show_for_people(toolkit: Command, run: dict[str, Any]) -> None:
     assert "took" in ended.out
     evidence = toolkit("show", "last", "--evidence", "--json").data["videos"][0]["scenes"][0]
     assert len(evidence["evidence"][0]["frame_times_s"]) == 8
+
+
+@pytest.mark.slow
+def test_show_says_what_a_models_answer_rests_on(
+    toolkit: Command, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "900")  # nothing is broken
+    model = ("--analyzer", "qwen2vl", "--set", f"analysis.model={TINY}")
+    ended = toolkit("analyze", film, *model, "--set", "analysis.device=cpu", "--json")
+    assert ended.code == 0
+    [video] = toolkit("show", "last", "--evidence", "--json").data["videos"]
+    told = {one["kind"]: one for one in video["scenes"][0]["evidence"]}
+    assert set(told) == {"description", "sentiment"}
+    shown = toolkit("show", "last", "--evidence").out
+    for kind, ends in (("description", "stop"), ("sentiment", "scored")):
+        one = told[kind]
+        assert len(one["frame_times_s"]) == 8
+        assert one["finish_reason"] == ends
+        assert one["dtype"] == "float32"
+        assert one["model"] == str(TINY)
+        assert one["seconds"] > 0
+        revision = one["revision"].rpartition(":")[2]
+        size = "x".join(map(str, one["frame_size"]))
+        took = f"{one['tokens_in']}+{one['tokens_out']} tokens, {ends}"
+        for wanted in (
+            f"{one['confidence']:.2f}",
+            f"tiny-qwen2vl@{revision[:12]} float32 cpu",
+            f"({size})",
+            f"{took}, prompt {one['prompt_hash'][:8]}, {one['seconds']:.2f} s",
+        ):
+            assert wanted in shown
 
 
 @pytest.mark.parametrize("name", ["none", "", "x", "01", "../nowhere.mp4"])
