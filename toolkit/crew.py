@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from toolkit import cache
 from toolkit.config import Settings
-from toolkit.errors import ConfigError, PrivacyError
+from toolkit.errors import ConfigError, MissingExtraError, PrivacyError
 from toolkit.hooks import local
 from toolkit.hooks.manager import Made, PluginManager
 from toolkit.records import AnswerType, Ask, AskKind, Lineage, SynthesisKind
@@ -74,7 +74,7 @@ class Crew:
         self._made: list[Component] = []
         self._fingerprints: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._downloader: Downloader | None = None
+        self._downloaders: list[Downloader] | None = None
         try:
             self._hire()
         except BaseException:
@@ -198,13 +198,24 @@ class Crew:
         return Order(kind, name, prompt, key, job)
 
     @property
-    def downloader(self) -> Downloader:
-        """The downloader; made when the first link comes, for files need none."""
+    def downloaders(self) -> list[Downloader]:
+        """The downloaders, in order; made when the first link comes, for files need none.
+
+        Raises:
+            MissingExtraError: None of them has its libraries.
+        """
         with self._lock:
-            if self._downloader is None:
-                name = self.settings.download.plugin
-                self._downloader = self._make(Downloader, "download", name).component
-            return self._downloader
+            if self._downloaders is None:
+                found, missing = [], None
+                for name in self.settings.chosen("download"):
+                    try:
+                        found.append(self._make(Downloader, "download", name).component)
+                    except MissingExtraError as error:
+                        missing = error
+                if missing and not found:
+                    raise missing
+                self._downloaders = found
+            return self._downloaders
 
     def close(self) -> None:
         """Free everyone, the store last."""

@@ -11,33 +11,29 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-from toolkit import cache, thumbnails
+from toolkit import thumbnails
+from toolkit.acquire import Skipped, acquire
 from toolkit.config import Settings
 from toolkit.crew import Crew
 from toolkit.errors import (
     AnalysisError,
     CancelledError,
     DecodeError,
-    DownloadError,
     ModelError,
-    SourceError,
     TagError,
 )
 from toolkit.hooks.manager import PluginManager
 from toolkit.records import Analysis, Answer, Completion, Scene, Source, Video
 from toolkit.revisit import revisited
 from toolkit.scan import Found, Scan
-from toolkit.sources import stamp
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
-from toolkit.stages.download import Progress
+from toolkit.stages.download import Playlist, Progress
 from toolkit.stages.sampling import frames_of, size_of
 from toolkit.stages.tags import merge
 from toolkit.stages.tones import with_method
-from toolkit.watchdog import within
-from toolkit.work import Trouble, Work, pending, wrapped
+from toolkit.work import Trouble, Work, pending, scanned, wrapped
 
 __all__ = ["Pipeline", "cancel_request"]
 
@@ -82,45 +78,15 @@ class Pipeline:
         except Exception:
             log.exception("The lifecycle hook %s failed", hook)
 
-    def acquire(self, source: Source, progress: Progress, cancel: Cancel) -> Video:
+    def acquire(
+        self, source: Source, progress: Progress, cancel: Cancel
+    ) -> Video | Playlist | Skipped:
         """Find or download the file, hash it, read its metadata, save both rows.
 
         Raises:
             ToolkitError: The source leads to no video.
         """
-        known = next(iter(self.store.find(Source, id=source.id)), None)
-        if known and (video := self._still_there(known, source)):
-            return video
-        info = source.info
-        if source.kind == "link":
-            folder = self.workspace / self.settings.paths.downloads
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            downloader = self.crew.downloader
-            if not downloader.accepts(source.uri):
-                raise DownloadError(f"No downloader takes {source.uri}.")
-            download = downloader.fetch(source, folder, progress, cancel)
-            path, info = download.path, download.info
-        else:
-            path = Path(source.uri)
-        try:
-            name = cache.content_id(path, cancel)
-        except OSError as error:
-            raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
-        video = next(iter(self.store.find(Video, id=name)), None)
-        if video is None or not Path(video.path).exists():
-            opening, stall_s = f"Opening '{path}'", self.settings.decode.stall_s
-            probed = within(lambda: self.crew.decoder.probe(path), opening, stall_s, cancel)
-            video = probed.model_copy(update={"id": name, "path": str(path)})
-        update = {"video_id": name, "info": info, "stamp": stamp(path)}
-        self.store.save([source.model_copy(update=update), video])
-        return video
-
-    def _still_there(self, known: Source, source: Source) -> Video | None:
-        video = next(iter(self.store.find(Video, id=known.video_id or "")), None)
-        if video is None:
-            return None
-        path = Path(source.uri if source.kind == "file" else video.path)
-        return video if path.exists() and stamp(path) == known.stamp else None
+        return acquire(self.crew, source, progress, cancel)
 
     def scan(self, video: Video, cancel: Cancel) -> Iterator[Work]:
         """The video's scenes, with frames where somebody has still to look at them.
@@ -133,7 +99,7 @@ class Pipeline:
             DecodeError: The file cannot be decoded.
             CancelledError: ``cancel`` was set.
         """
-        if self.scanned(video):
+        if scanned(self.crew, video):
             scenes = self.store.find(Scene, video_id=video.id, detector=self.crew.detector_key)
             works = pending(self.crew, video, scenes)
             asked = [work.scene for work in works if work.missing]
@@ -205,11 +171,6 @@ class Pipeline:
         middle = found.picked[len(found.picked) // 2]
         path = thumbnails.write(folder, video, scene, middle, size, width)
         return scene.model_copy(update={"thumbnail": path})
-
-    def scanned(self, video: Video) -> bool:
-        """Whether all scenes of the video are in the store."""
-        done = Completion.of(video.id, "scan", self.crew.detector_key)
-        return self.store.count(Completion, id=done.id) > 0
 
     def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> Iterator[Work]:
         """Let one analyzer answer what it has still to answer about these scenes.

@@ -8,21 +8,14 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from toolkit.errors import SourceError
 from toolkit.records import Source
+from toolkit.stages.download import VIDEO_SUFFIXES
 
-__all__ = ["VIDEO_SUFFIXES", "anchored", "expand", "stamp"]
-
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("3gp", "asf", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
-        *("mts", "mxf", "ogv", "qt", "ts", "vob", "webm", "wmv", "y4m"),
-    )
-)
-"""Names that count as videos in a folder; a file that is named itself may have any."""
+__all__ = ["anchored", "expand", "linked", "stamp"]
 
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PORTS = {"http": 80, "https": 443}
@@ -57,6 +50,16 @@ def anchored(word: str) -> str:
     return f"{mark}{Path(word.removeprefix(mark)).expanduser().absolute()}"
 
 
+def linked(link: str, **data: Any) -> Source:
+    """The source of a link.
+
+    Raises:
+        SourceError: It names no host.
+        ValueError: It is no link.
+    """
+    return Source.of(_normalised(link), "link", **data)
+
+
 def stamp(path: Path) -> str:
     """What tells that a file changed: its size in bytes and modification time in nanoseconds."""
     facts = path.stat()
@@ -68,7 +71,7 @@ def _one(word: str, base: Path, lists: tuple[Path, ...]) -> Iterator[Expanded]:
         if not word:
             raise SourceError("An empty word names no source.")
         if _LINK.match(word):
-            yield Source.of(_normalised(word), "link")
+            yield linked(word)
         elif word.startswith("@") and not (base / word).exists():
             yield from _listed(base / Path(word[1:]).expanduser(), lists)
         else:

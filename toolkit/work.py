@@ -9,7 +9,7 @@ from toolkit.crew import Crew
 from toolkit.errors import ToolkitError
 from toolkit.records import Answer, Ask, Completion, Frames, Record, Scene, Video
 
-__all__ = ["Trouble", "Work", "pending", "wrapped"]
+__all__ = ["Trouble", "Work", "pending", "scanned", "wrapped"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,12 @@ def pending(crew: Crew, video: Video, scenes: Sequence[Scene]) -> list[Work]:
             )
         )
     return works
+
+
+def scanned(crew: Crew, video: Video) -> bool:
+    """Whether all scenes of the video are in the store."""
+    done = Completion.of(video.id, "scan", crew.detector_key)
+    return crew.store.count(Completion, id=done.id) > 0
 
 
 def wrapped(kind: type[ToolkitError], what: str, error: Exception) -> ToolkitError:

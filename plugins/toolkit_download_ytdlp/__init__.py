@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 
 from toolkit.errors import MissingExtraError
 from toolkit.hooks.specs import Context, DownloaderPlugin, hookimpl
-from toolkit.stages.component import Options
+from toolkit.net.options import WebOptions
 
 if TYPE_CHECKING:
     from toolkit_download_ytdlp.downloader import YtdlpDownloader
@@ -18,26 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["YtdlpOptions", "make", "toolkit_downloaders"]
 
 NAME = EXTRA = "ytdlp"
-_PROXIES = ("http://", "socks4://", "socks4a://", "socks5://", "socks5h://")
 
 
-class YtdlpOptions(Options):
+class YtdlpOptions(WebOptions):
     """Videos from the web: direct links, and every site that yt-dlp knows."""
 
-    # All but the choice of format say how to fetch, not what.
-    neutral: ClassVar[frozenset[str]] = frozenset(
-        {
-            "allow_private_hosts",
-            "backoff_s",
-            "cookies",
-            "max_size_bytes",
-            "proxy",
-            "rate_limit",
-            "retries",
-            "timeout_s",
-            "user_agent",
-        }
-    )
+    neutral: ClassVar[frozenset[str]] = WebOptions.neutral | {
+        "date_after",
+        "date_before",
+        "max_items",
+        "subtitles",
+    }
 
     max_height: int = Field(
         1080, ge=1, description="Most lines of the picture, where a site offers several."
@@ -47,39 +39,25 @@ class YtdlpOptions(Options):
         description="yt-dlp's format selection; empty: the best video of max_height with its "
         "sound, or the best single file where no ffmpeg can join the two.",
     )
-    retries: int = Field(
-        4, ge=0, le=100, description="Tries after the first, where a retry can help."
+    subtitles: str = Field(
+        "all",
+        description="Languages of the subtitles that are kept beside the video where the site has "
+        "them, such as en, de; all: every one; empty: none. Captions made by machine are left out.",
     )
-    backoff_s: float = Field(
-        1.0,
-        ge=0,
-        le=60,
-        description="Pause before the first retry in seconds; doubled each time, with chance.",
+    max_items: int = Field(
+        0, ge=0, description="Most videos of a playlist or channel, from its start; 0: all."
     )
-    timeout_s: float = Field(
-        20.0, gt=0, le=3600, description="Longest silence of a server in seconds."
+    date_after: date | None = Field(
+        None, description="Of playlists and channels: no video from before this day (YYYY-MM-DD)."
     )
-    rate_limit: int = Field(
-        0, ge=0, description="Most bytes a second of each download; 0: as fast as it goes."
-    )
-    max_size_bytes: int = Field(0, ge=0, description="Larger videos are refused; 0: any size.")
-    cookies: str = Field("", description="A cookies.txt (Netscape format) for sites with a login.")
-    proxy: SecretStr = Field(
-        SecretStr(""),
-        description="URL of an http or socks proxy; empty: as the environment says. The proxy "
-        "resolves names, so that only plainly private addresses can be refused.",
-    )
-    user_agent: str = Field("", description="How to introduce ourselves; empty: by our name.")
-    allow_private_hosts: bool = Field(
-        False, description="Fetch from this machine and its local network, too."
+    date_before: date | None = Field(
+        None, description="Of playlists and channels: no video from after this day (YYYY-MM-DD)."
     )
 
-    @field_validator("proxy")
+    @field_validator("date_after", "date_before", mode="before")
     @classmethod
-    def _known_proxy(cls, proxy: SecretStr) -> SecretStr:
-        if proxy.get_secret_value() and not proxy.get_secret_value().startswith(_PROXIES):
-            raise ValueError(f"a proxy starts with one of {', '.join(_PROXIES)}")
-        return proxy
+    def _no_day(cls, given: object) -> object:
+        return None if given == "" else given
 
 
 def make(options: YtdlpOptions, context: Context) -> YtdlpDownloader:

@@ -1,4 +1,4 @@
-"""yt-dlp, kept to http and https, to allowed hosts, and to one video.
+"""yt-dlp, kept to http and https, to allowed hosts, to one video, and to this program.
 
 Imported only when there is a link to fetch: reading yt-dlp takes about a second.
 """
@@ -6,137 +6,48 @@ Imported only when there is a link to fetch: reading yt-dlp takes about a second
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
+import logging
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yt_dlp  # type: ignore[import-untyped] # noqa: TID253 - see above
-from yt_dlp.networking import _urllib  # type: ignore[import-untyped] # noqa: TID253
-from yt_dlp.networking.exceptions import (  # type: ignore[import-untyped] # noqa: TID253
-    HTTPError,
-    RequestError,
-)
+import yt_dlp.globals  # type: ignore[import-untyped] # noqa: TID253
+from yt_dlp.networking.exceptions import HTTPError  # type: ignore[import-untyped] # noqa: TID253
 
-from toolkit.errors import DownloadError
-from toolkit_download_ytdlp.guard import Guard
+from toolkit.errors import CancelledError, DownloadError
+from toolkit.net.guard import Guard
+from toolkit.net.meter import Meter, refuse_long
+from toolkit.net.pace import pace_of
+from toolkit.stages.component import Cancel
+from toolkit_download_ytdlp import YtdlpOptions
+from toolkit_download_ytdlp.network import LARGEST_PAGE_BYTES, GuardedRH, too_large
 
-__all__ = ["Client", "RefusedError"]
+__all__ = ["Client", "PlaylistFound", "of_days"]
+
+log = logging.getLogger(__name__)
+# Plugins in the folders of this machine's own yt-dlp are programs that nobody chose here.
+yt_dlp.globals.plugin_dirs.value = []
 
 _PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "ism", "f4m"})
 """What yt-dlp fetches by itself, through the guard; others go through programs of their own."""
 
 
-class RefusedError(RequestError):  # type: ignore[misc]
-    """The guard refused; yt-dlp lets errors of this kind pass as they are."""
+class PlaylistFound(Exception):  # noqa: N818 - no error: the link leads to several videos
+    """The link leads to a playlist.
 
+    Attributes:
+        title: What the site calls it.
+        result: yt-dlp's, with entries that are not looked at yet.
+    """
 
-class _HTTPConnection(http.client.HTTPConnection):
-    guard: Guard
-
-    def connect(self) -> None:
-        self._create_connection = _guarded(self.guard)
-        super().connect()
-
-
-class _HTTPSConnection(http.client.HTTPSConnection):
-    guard: Guard
-
-    def connect(self) -> None:
-        self._create_connection = _guarded(self.guard)
-        http.client.HTTPConnection.connect(self)
-        # The handshake comes after the socket is watched, so that a silent server can be left.
-        self.sock = self._context.wrap_socket(  # type: ignore[attr-defined]
-            self.sock,
-            server_hostname=self._tunnel_host or self.host,  # type: ignore[attr-defined]
-            do_handshake_on_connect=False,
-        )
-        self.guard.watch(self.sock)
-        self.sock.do_handshake()
-
-
-def _guarded(guard: Guard) -> Any:
-    def connect(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return guard.connect(*args, **kwargs)
-        except DownloadError as error:
-            raise RefusedError(str(error)) from error
-
-    return connect
-
-
-class _Handler(_urllib.HTTPHandler):  # type: ignore[misc]
-    def __init__(self, guard: Guard, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._classes = [
-            type(base.__name__, (base,), {"guard": guard})
-            for base in (_HTTPConnection, _HTTPSConnection)
-        ]
-        self._guard = guard
-
-    def http_request(self, request: Any) -> Any:
-        _check(self._guard, request.full_url)  # every hop of a redirect comes by here
-        return super().http_request(request)
-
-    https_request = http_request
-
-    def http_open(self, request: Any) -> Any:
-        return self.do_open(self._make_conn_class(self._classes[0], request), request)
-
-    def https_open(self, request: Any) -> Any:
-        kind = self._make_conn_class(self._classes[1], request)
-        return self.do_open(kind, request, context=self._context)
-
-
-class _Redirects(_urllib.RedirectHandler):  # type: ignore[misc]
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-
-    def http_error_302(self, request: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        to = headers.get("Location") or headers.get("URI") or ""
-        if "://" in to:
-            try:
-                _check(self._guard, to)
-            except RefusedError:
-                fp.close()
-                raise
-        return super().http_error_302(request, fp, code, msg, headers)
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
-
-
-def _check(guard: Guard, url: str) -> None:
-    try:
-        guard.check(url)
-    except DownloadError as error:
-        raise RefusedError(str(error)) from error
-
-
-class GuardedRH(_urllib.UrllibRH):  # type: ignore[misc]
-    """The only way of this client to the network."""
-
-    _SUPPORTED_URL_SCHEMES = ("http", "https", "data")
-
-    def __init__(self, *, guard: Guard, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._guard = guard
-        for proxy in filter(None, (self.proxies or {}).values()):
-            guard.trust(proxy)
-
-    def _create_instance(self, proxies: Any, cookiejar: Any, legacy_ssl_support: Any = None) -> Any:
-        opener = super()._create_instance(proxies, cookiejar, legacy_ssl_support)
-        safe = _urllib.urllib.request.OpenerDirector()
-        safe.addheaders = []
-        for handler in opener.handlers:
-            if isinstance(handler, _urllib.HTTPHandler):
-                handler = _Handler(self._guard, context=handler._context)  # noqa: PLW2901
-            elif isinstance(handler, _urllib.RedirectHandler):
-                handler = _Redirects(self._guard)  # noqa: PLW2901
-            elif isinstance(handler, _urllib.FTPHandler | _urllib.FileHandler):
-                continue
-            safe.add_handler(handler)
-        return safe
+    def __init__(self, result: dict[str, Any]) -> None:
+        self.title: str = result.get("title") or "untitled"
+        self.result = result
+        super().__init__(self.title)
 
 
 class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
@@ -144,11 +55,33 @@ class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
 
     Args:
         params: yt-dlp's parameters.
+        options: The limits, and how fast each host may be asked.
         guard: Opens the connections.
+        meter: Told of every byte.
         folder: Where partial files lie.
+        cancel: Ends it.
+        of_playlist: Whether the video is one of a playlist, and has to be of the days asked for.
+
+    Attributes:
+        subtitles: Files by language.
     """
 
-    def __init__(self, params: dict[str, Any], guard: Guard, folder: Path) -> None:
+    def __init__(
+        self,
+        params: dict[str, Any],
+        options: YtdlpOptions,
+        guard: Guard,
+        meter: Meter,
+        folder: Path,
+        cancel: Cancel,
+        *,
+        of_playlist: bool = False,
+    ) -> None:
+        self.subtitles: dict[str, Path] = {}
+        self._options = options
+        self._meter = meter
+        self._cancel = cancel
+        self._of_playlist = of_playlist
         self._guard = guard
         self._folder = folder
         self._notes = folder / "validators.json"
@@ -163,23 +96,46 @@ class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
 
     def process_ie_result(self, ie_result: Any, *args: Any, **kwargs: Any) -> Any:
         if ie_result.get("_type") in ("playlist", "multi_video"):
-            raise DownloadError(
-                f"The link is a playlist: {ie_result.get('title') or 'untitled'}.",
-                hint="Name the links of its videos.",
-            )
+            raise PlaylistFound(ie_result)
         return super().process_ie_result(ie_result, *args, **kwargs)
 
     def process_info(self, info_dict: Any) -> Any:
         if info_dict.get("is_live"):
-            raise DownloadError("The link is a live stream.", hint="Come back when it is over.")
+            raise DownloadError(
+                "The link is a live stream.", hint="Come back when it is over.", cause="live"
+            )
+        refuse_long(info_dict.get("duration"), self._options)
+        if self._of_playlist:
+            self._refuse_day(info_dict.get("upload_date"))
         for chosen in info_dict.get("requested_formats") or [info_dict]:
             protocol = chosen.get("protocol") or "http"
             if protocol not in _PROTOCOLS:
                 raise DownloadError(
                     f"The video is offered over {protocol}, which is not fetched.",
                     hint="Choose another format in [download.ytdlp] format.",
+                    cause="unsupported",
                 )
         return super().process_info(info_dict)
+
+    def _refuse_day(self, day: Any) -> None:
+        if not of_days(day, self._options):
+            raise DownloadError(
+                f"The video is of {day}, and not of the days asked for.", cause="date"
+            )
+
+    def _write_subtitles(self, info_dict: Any, filename: Any) -> Any:
+        """A video is worth having without its subtitles, too."""
+        try:
+            written = super()._write_subtitles(info_dict, filename) or []
+        except Exception as error:
+            if isinstance(error, CancelledError) or self._cancel.asked:
+                raise
+            log.warning("Subtitles are missing: %s", error)
+            written = []
+        for language, one in (info_dict.get("requested_subtitles") or {}).items():
+            if one.get("filepath") and Path(one["filepath"]).is_file():
+                self.subtitles[language] = Path(one["filepath"])
+        return written
 
     def dl(self, *args: Any, **kwargs: Any) -> Any:
         # yt-dlp hands some streams to ffmpeg, which would go to the network by itself: while it
@@ -204,6 +160,9 @@ class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
         """
         if not isinstance(req, yt_dlp.networking.Request):
             return super().urlopen(req)
+        host = urlsplit(req.url).hostname or ""
+        pace_of(host, self._options).request(self._cancel)
+        self._guard.beat()
         known = self._validators()
         asked = req.headers.get("Range")
         validator = known.get(req.url)
@@ -222,7 +181,20 @@ class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
         return response
 
     def _kept(self, response: Any) -> Any:
-        """Remember a response: yt-dlp leaves those open that it does not read to their end."""
+        """Remember a response: yt-dlp leaves those open that it does not read to their end.
+
+        What it reads passes the meter, and what it reads as a whole has to have an end.
+        """
+        read = response.read
+
+        def metered(amount: int | None = None) -> bytes:
+            data: bytes = read(LARGEST_PAGE_BYTES + 1 if amount is None else amount)
+            if amount is None and len(data) > LARGEST_PAGE_BYTES:
+                raise too_large()
+            self._meter.came(len(data))
+            return data
+
+        response.read = metered
         self._responses = [other for other in self._responses if not other.closed]
         self._responses.append(response)
         return response
@@ -248,3 +220,13 @@ def _validator(response: Any) -> str:
     if etag.startswith('"'):  # a weak one (W/"...") does not promise the same bytes
         return etag
     return response.headers.get("Last-Modified") or ""
+
+
+def of_days(day: Any, options: YtdlpOptions) -> bool:
+    """Whether a day, as yt-dlp writes it (20260131), is one of those asked for; so is none."""
+    try:
+        when = date.fromisoformat(str(day or ""))
+    except ValueError:
+        return True
+    after, before = options.date_after, options.date_before
+    return (after is None or when >= after) and (before is None or when <= before)

@@ -1,122 +1,137 @@
-"""Fetch a link into the workspace: tries, partial files, and the name it gets when whole."""
+"""Fetch a link into the workspace: what yt-dlp is asked for, and what it gives."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import io
-import json
 import logging
-import os
-import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import JsonValue
-
-from toolkit.errors import CancelledError, ConfigError, DownloadError
+from toolkit.errors import CancelledError, DownloadError
 from toolkit.hooks.specs import Context
+from toolkit.net import keeping
+from toolkit.net.containers import duration_s
+from toolkit.net.guard import SCHEMES, Guard
+from toolkit.net.meter import Meter, refuse_long
+from toolkit.net.pace import Pace, pace_of
+from toolkit.net.tries import LONGEST_WAIT_S, persist
+from toolkit.net.turns import turn
 from toolkit.records import Source
 from toolkit.stages.component import Cancel
-from toolkit.stages.download import Download, Downloader, Progress
+from toolkit.stages.download import Download, Downloader, Entry, Playlist, Progress
 from toolkit_download_ytdlp import YtdlpOptions
 from toolkit_download_ytdlp.causes import explain
-from toolkit_download_ytdlp.guard import SCHEMES, Guard
-from toolkit_download_ytdlp.turns import turn
+from toolkit_download_ytdlp.watch import Watch, info_of
 
 __all__ = ["YtdlpDownloader"]
 
 log = logging.getLogger(__name__)
 
-_LONGEST_WAIT_S = 60.0
-_INFO = {
-    "title": "title",
-    "uploader": "uploader",
-    "upload_date": "upload_date",
-    "license": "licence",
-    "description": "description",
-    "webpage_url": "webpage_url",
-    "duration": "duration_s",
-    "extractor": "extractor",
-}
-"""yt-dlp's names of what a site says about a video, and ours."""
-
 
 class YtdlpDownloader(Downloader):
-    """Downloads through yt-dlp's Python interface, which reads no config file of its own.
-
-    A download lives in ``.part/<source id>/`` of the folder until it is whole; then it is renamed
-    to ``<source id>.<ext>``, beside ``<source id>.json`` with what the site said about it.
-    """
+    """Downloads through yt-dlp's Python interface, which reads no config file of its own."""
 
     def __init__(self, options: YtdlpOptions, context: Context) -> None:
         self._options = options
         self._cache = context.workspace / "cache" / "yt-dlp"
-        self._cookies = _read_cookies(context.base, options.cookies)
+        self._cookies = options.cookies_text(context.base)
+        self.max_duration_s = options.max_duration_s
 
     def accepts(self, uri: str) -> bool:
         return urlsplit(uri).scheme.lower() in SCHEMES
 
-    def fetch(self, source: Source, folder: Path, progress: Progress, cancel: Cancel) -> Download:
+    def fetch(
+        self, source: Source, folder: Path, progress: Progress, cancel: Cancel
+    ) -> Download | Playlist:
+        pace = pace_of(urlsplit(source.uri).hostname or "", self._options)
         with turn(folder, source.id, cancel):
-            if whole := _whole(source, folder):  # maybe by whoever had the turn before
+            if whole := keeping.whole(source, folder):  # maybe by whoever had the turn before
                 size = whole.path.stat().st_size
                 progress(size, size)
                 return whole
-            return self._fetch(source, folder, progress, cancel)
 
-    def _fetch(self, source: Source, folder: Path, progress: Progress, cancel: Cancel) -> Download:
-        tries = self._options.retries + 1
-        for number in range(1, tries + 1):
-            try:
-                return self._try(source, folder, progress, cancel)
-            except DownloadError as error:
-                pause_s = self._pause_s(error, number)
-                if not error.retriable or number == tries or pause_s > _LONGEST_WAIT_S:
-                    raise
-                log.info("%s: %s Try %d of %d.", source.uri, error.message, number + 1, tries)
-            if cancel.wait(pause_s):
-                break
-        raise CancelledError("The run was cancelled.")
+            def once() -> Download | Playlist:
+                with pace.place(cancel):
+                    return self._once(source, folder, pace, progress, cancel)
 
-    def _pause_s(self, error: DownloadError, number: int) -> float:
-        """Exponential backoff with jitter, or what the server asks for."""
-        longest = min(self._options.backoff_s * 2 ** (number - 1), _LONGEST_WAIT_S)
-        said: float = error.context.get("retry_after_s", 0.0)
-        backoff: float = longest * random.uniform(0.5, 1.0)
-        return max(said, backoff)
+            return persist(once, source.uri, self._options, pace, cancel)
 
-    def _try(self, source: Source, folder: Path, progress: Progress, cancel: Cancel) -> Download:
-        from toolkit_download_ytdlp.client import Client
+    def _once(
+        self, source: Source, folder: Path, pace: Pace, progress: Progress, cancel: Cancel
+    ) -> Download | Playlist:
+        from toolkit_download_ytdlp.client import Client, PlaylistFound
 
-        part = folder / ".part" / source.id
-        proxy = self._options.proxy.get_secret_value()
-        guard = Guard(self._options.allow_private_hosts, proxy, self._options.timeout_s, cancel)
-        watch = _Watch(progress, cancel, self._options.max_size_bytes)
+        options = self._options
+        part = keeping.part_of(source, folder)
+        guard = self._guard(cancel)
         try:
             guard.check(source.uri)
+            refuse_long(source.info.get("duration_s"), options)
             part.mkdir(parents=True, exist_ok=True)
-            with guard.watching(), Client(self._params(part, watch, cancel), guard, part) as client:
+            meter = Meter(options, pace, guard, progress, cancel, part)
+            watch = Watch(meter, options)
+            params = self._params(part, watch, cancel)
+            client = Client(
+                params, options, guard, meter, part, cancel, of_playlist="playlist" in source.info
+            )
+            with guard.watching(), client:
                 info = client.extract_info(source.uri)
                 said = client.sanitize_info(info)
+                subtitles = client.subtitles
             fetched = _fetched(info)
-            _refuse_text(fetched)
-            return _keep(fetched, said, source, folder)
+            keeping.refuse_text(fetched)
+            keeping.refuse_partial(fetched, sized=watch.sized)
+            refuse_long(duration_s(fetched), options)
+            suffix = "" if fetched.suffix == ".unknown_video" else fetched.suffix
+            return keeping.keep(
+                fetched, source, folder, info_of(said), suffix=suffix, subtitles=subtitles
+            )
+        except PlaylistFound as found:
+            keeping.drop(source, folder)
+            return Playlist(found.title, self._entries(source, folder, pace, cancel))
         except Exception as error:  # extractors for 1800 sites may raise anything
             if cancel.asked:
                 raise CancelledError("The run was cancelled.") from error
             cause = explain(error, source.uri)
-            if not cause.retriable:
-                shutil.rmtree(part, ignore_errors=True)
+            if not cause.retriable or cause.context.get("cause") == "incomplete":
+                keeping.drop(source, folder)
             raise cause  # noqa: B904 - explain has set its cause
 
-    def _params(self, part: Path, watch: _Watch, cancel: Cancel) -> dict[str, Any]:
+    def _entries(self, source: Source, folder: Path, pace: Pace, cancel: Cancel) -> Iterator[Entry]:
+        from toolkit_download_ytdlp.client import Client
+        from toolkit_download_ytdlp.playlists import entries
+
+        options = self._options
+        part = keeping.part_of(source, folder)
+
+        def connect() -> tuple[Guard, Client]:
+            part.mkdir(parents=True, exist_ok=True)
+            guard = self._guard(cancel)
+            # Nothing is kept of pages; how large they are is the client's to watch.
+            meter = Meter(options, pace, guard, lambda *_: None, cancel, folder)
+            params = self._params(part, Watch(meter, options), cancel)
+            return guard, Client(params, options, guard, meter, part, cancel)
+
+        try:
+            yield from entries(source, connect, options, pace, cancel)
+        finally:
+            keeping.drop(source, folder)
+
+    def _guard(self, cancel: Cancel) -> Guard:
+        options = self._options
+        proxy = options.proxy.get_secret_value()
+        return Guard(options.allow_private_hosts, proxy, options.timeout_s, cancel)
+
+    def _params(self, part: Path, watch: Watch, cancel: Cancel) -> dict[str, Any]:
         options = self._options
         ffmpeg = _ffmpeg()
 
         def pause(n: int) -> float:
-            cancel.wait(min(options.backoff_s * 2**n, _LONGEST_WAIT_S))
+            cancel.wait(min(options.backoff_s * 2**n, LONGEST_WAIT_S))
             cancel.check()
             return 0.0
 
@@ -144,46 +159,15 @@ class YtdlpDownloader(Downloader):
             "socket_timeout": options.timeout_s,
             "updatetime": False,
         }
+        languages = [one.strip() for one in options.subtitles.split(",") if one.strip()]
+        if languages:
+            params |= {"writesubtitles": True, "subtitleslangs": languages}
         if self._cookies:
             # A copy for each download: yt-dlp writes cookies back.
             params["cookiefile"] = io.StringIO(self._cookies)
         if options.proxy.get_secret_value():
             params["proxy"] = options.proxy.get_secret_value()
-        if options.rate_limit:
-            params["ratelimit"] = options.rate_limit
         return params
-
-
-class _Watch:
-    """yt-dlp's progress hook: adds the files of a download up, and ends it when it must end."""
-
-    def __init__(self, progress: Progress, cancel: Cancel, max_size_bytes: int) -> None:
-        self._progress = progress
-        self._cancel = cancel
-        self._max = max_size_bytes
-        self._done: dict[str, int] = {}
-        self._sizes: dict[str, int | None] = {}
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        self._cancel.check()
-        name = event["filename"]
-        self._done[name] = event.get("downloaded_bytes") or self._done.get(name, 0)
-        self._sizes[name] = event.get("total_bytes") or event.get("total_bytes_estimate")
-        done, total = sum(self._done.values()), self._total(event["info_dict"])
-        if self._max and max(done, total or 0) > self._max:
-            raise DownloadError(
-                f"The video has {total or done} bytes{'' if total else ' or more'}, "
-                f"which is over the limit of {self._max}.",
-                hint="Raise max_size_bytes in [download.ytdlp], or lower max_height.",
-            )
-        self._progress(done, total)
-
-    def _total(self, info: dict[str, Any]) -> int | None:
-        """Bytes of all files, where picture and sound are two; None if one is not known."""
-        sizes = list(self._sizes.values())
-        rest = (info.get("requested_formats") or [])[len(sizes) :]
-        sizes += [part.get("filesize") or part.get("filesize_approx") for part in rest]
-        return sum(size or 0 for size in sizes) if all(sizes) else None
 
 
 class _Log:
@@ -223,76 +207,9 @@ def _our_name() -> str:
     )
 
 
-def _read_cookies(base: Path, file: str) -> str:
-    if not file:
-        return ""
-    try:
-        return (base / Path(file).expanduser()).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"The cookies file {file} cannot be read: {error}.",
-            hint="Change cookies in [download.ytdlp].",
-        ) from error
-
-
 def _fetched(info: dict[str, Any]) -> Path:
     downloads = info.get("requested_downloads") or [{}]
     path = Path(downloads[0].get("filepath") or "")
     if not path.is_file():
-        raise DownloadError("yt-dlp ended without a file.", retriable=True)
+        raise DownloadError("yt-dlp ended without a file.", retriable=True, cause="incomplete")
     return path
-
-
-def _refuse_text(path: Path) -> None:
-    """Sites answer with pages where a video was; every container has bytes that no text has."""
-    with path.open("rb") as file:
-        start = file.read(1024)
-    if start and b"\0" not in start:
-        try:
-            start[:-4].decode("utf-8")
-        except UnicodeDecodeError:
-            return
-        raise DownloadError(
-            "The link leads to a text, not to a video.", hint="Check the link, in a browser, too."
-        )
-
-
-def _keep(fetched: Path, said: dict[str, Any], source: Source, folder: Path) -> Download:
-    """Give the whole file its name: the note about it first, so that a name means all is there."""
-    suffix = "" if fetched.suffix == ".unknown_video" else fetched.suffix.lower()
-    final = folder / f"{source.id}{suffix}"
-    info = _info(said)
-    note = folder / f"{source.id}.json"
-    draft = fetched.with_suffix(".json")
-    draft.write_text(json.dumps({"file": final.name, "info": info}, indent=1), encoding="utf-8")
-    os.replace(draft, note)  # noqa: PTH105 - atomic on every system, as Path.rename is not
-    os.replace(fetched, final)  # noqa: PTH105
-    shutil.rmtree(fetched.parent, ignore_errors=True)
-    return Download(final, info)
-
-
-def _whole(source: Source, folder: Path) -> Download | None:
-    """What an earlier run has fetched, if it has."""
-    try:
-        note = json.loads((folder / f"{source.id}.json").read_text(encoding="utf-8"))
-        path = folder / note["file"]
-        info = note["info"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return Download(path, info) if path.is_file() else None
-
-
-def _info(said: dict[str, Any]) -> dict[str, JsonValue]:
-    info: dict[str, JsonValue] = {
-        ours: said[theirs] for theirs, ours in _INFO.items() if said.get(theirs) not in (None, "")
-    }
-    day = str(info.get("upload_date", ""))
-    if len(day) == len("20260131"):
-        info["upload_date"] = f"{day[:4]}-{day[4:6]}-{day[6:]}"
-    chapters = said.get("chapters")
-    if chapters:
-        info["chapters"] = [
-            {"start_s": c.get("start_time"), "end_s": c.get("end_time"), "title": c.get("title")}
-            for c in chapters
-        ]
-    return info

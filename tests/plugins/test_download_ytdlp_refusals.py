@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from toolkit.errors import DownloadError
+from toolkit.net.guard import Guard, is_public
 from toolkit.stages.component import Cancel
 from toolkit_download_ytdlp.causes import explain
-from toolkit_download_ytdlp.guard import Guard, is_public
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def test_threads_share_a_pipeline(film: Path, workspace: Path) -> None:
             for source in expand([film]):
                 assert isinstance(source, tk.Source)
                 video = pipeline.acquire(source, lambda done, total: None, cancel)
+                assert isinstance(video, tk.Video)
                 for item in pipeline.scan(video, cancel):
                     if item.missing:
                         list(pipeline.analyze(0, [item], cancel))

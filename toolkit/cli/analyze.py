@@ -1,4 +1,4 @@
-"""Runs: start one, resume one, cancel one."""
+"""Runs: start one, resume one, retry what failed, cancel one."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
         "toolkit analyze https://example.org/clip.mp4 --analyzer signals --json",
     )(analyze)
     command(app, "resume", example="toolkit resume last")(resume)
+    command(app, "retry", example="toolkit retry last")(retry)
     command(app, "cancel", example="toolkit cancel last")(cancel)
 
 
@@ -98,6 +99,40 @@ def resume(
         row = find_run(store, run)
     settings, plugins = setup.load()
     handle = api.resume(row, settings.workspace, setup.file)
+    _watch(setup, handle, settings, plugins, as_json=as_json, quiet=quiet)
+
+
+def retry(
+    setup: Setup,
+    run: RunName,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Try again what failed in a run and may pass, such as a busy server; say what is left alone.
+
+    Exit codes: as of analyze; 1, too, if another try can help with nothing.
+    """
+    from toolkit.cli.found import failure_data
+    from toolkit.cli.report import show_failures
+    from toolkit.cli.results import find_run
+    from toolkit.execution import api
+    from toolkit.insight.retries import retry_of
+
+    with setup.store() as store:
+        row = find_run(store, run)
+        found = retry_of(store, row)
+    if found.left:
+        complain("Another try cannot help with these, and they are left alone:")
+        show_failures([failure_data(one) for one in found.left])
+    if found.unfinished:
+        complain(f"{found.unfinished} sources were not finished: {setup.again(f'resume {row.id}')}")
+    if not found.sources:
+        complain(f"There is nothing to try again in the run {row.id}.")
+        raise typer.Exit(FAILED if found.left else 0)
+    if not quiet:
+        complain(f"Trying again: {len(found.sources)} of the sources of run {row.id}.")
+    settings, plugins = setup.load()
+    handle = api.resume(row, settings.workspace, setup.file, found.sources)
     _watch(setup, handle, settings, plugins, as_json=as_json, quiet=quiet)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from toolkit.stages.store import Store
 
-__all__ = ["FoundScene", "FoundVideo", "failures", "found"]
+__all__ = ["FoundScene", "FoundVideo", "failure_data", "failures", "found"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class FoundVideo:
             "path": self.video.path,
             "duration_s": self.video.duration_s,
             "truncated": self.video.truncated,
+            "info": self.video.info,
             "syntheses": [_synthesis_data(one, evidence=evidence) for one in self.syntheses],
             "scenes": [scene.data(evidence=evidence) for scene in self.scenes],
         }
@@ -176,14 +177,18 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
 
 def failures(store: Store, run: Run) -> list[dict[str, JsonValue]]:
     """A run's failures as JSON, in the order they happened."""
-    return [
-        {
-            "source": failure.source,
-            "stage": failure.stage,
-            "error": failure.error,
-            "message": failure.message,
-            "retriable": failure.retriable,
-            "hint": failure.hint,
-        }
-        for failure in store.find(Failure, run_id=run.id)
-    ]
+    return [failure_data(failure) for failure in store.find(Failure, run_id=run.id)]
+
+
+def failure_data(failure: Failure) -> dict[str, JsonValue]:
+    """A failure as JSON."""
+    return {
+        "source": failure.source,
+        "stage": failure.stage,
+        "error": failure.error,
+        "cause": failure.cause or None,
+        "message": failure.message,
+        "retriable": failure.retriable,
+        "attempt": failure.attempt,
+        "hint": failure.hint,
+    }

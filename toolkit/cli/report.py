@@ -57,7 +57,14 @@ def report(
 
 
 def show_whole(video: FoundVideo, *, only: str = "") -> None:
-    """What was written about a video as a whole, of one kind or of all, with its times."""
+    """What was written about a video as a whole, of one kind or of all, with its times.
+
+    First comes what the site says of it, if it was downloaded.
+    """
+    told = [video.video.info.get(name) for name in ("uploader", "upload_date", "licence")]
+    if not only and any(told):
+        where = video.video.info.get("webpage_url") or ""
+        typer.echo(plain(f"{video.title}: {', '.join(str(one) for one in told if one)} {where}"))
     for one in video.syntheses:
         if only not in ("", one.kind):
             continue

@@ -47,7 +47,10 @@ class Plugins(Section):
 class Download(Section):
     """Source -> local file. Local files need no download."""
 
-    plugin: str = Field("ytdlp", description="The downloader for links.")
+    plugin: Words = Field(
+        ("http", "ytdlp"),
+        description="The downloaders, in order: the first that can fetch a link does.",
+    )
 
 
 class Decode(Section):

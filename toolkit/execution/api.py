@@ -7,7 +7,7 @@ import os
 import platform
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -212,13 +212,16 @@ def _settings(
     return configure(config, arguments)
 
 
-def resume(row: Run, workspace: Path, file: Path | None = None) -> RunHandle:
+def resume(
+    row: Run, workspace: Path, file: Path | None = None, sources: Sequence[str] | None = None
+) -> RunHandle:
     """Start a run's work again with its own settings; secrets come from the config anew.
 
     Args:
         row: The run.
         workspace: Where the run was found: it goes on there.
         file: The config file that has the secrets.
+        sources: Instead of all that the run was asked for.
     """
     values: dict[str, dict[str, Any]] = {}
     for section, keys in row.settings.items():
@@ -228,11 +231,12 @@ def resume(row: Run, workspace: Path, file: Path | None = None) -> RunHandle:
     values.setdefault("paths", {})["workspace"] = workspace
     settings, plugins, raw = configure(file, values)
     base = Path(str(row.settings.get("base", settings.base)))
-    return start(row.sources, settings.model_copy(update={"base": base}), plugins, raw.file)
+    given = row.sources if sources is None else sources
+    return start(given, settings.model_copy(update={"base": base}), plugins, raw.file)
 
 
 def _again(workspace: Path, file: Path | None) -> Any:
-    return lambda row: resume(row, workspace, file)
+    return lambda row, sources: resume(row, workspace, file, sources)
 
 
 def _masked(value: object) -> bool:

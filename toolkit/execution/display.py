@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import posixpath
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
-from toolkit.execution.progress import STAGES, Progress
+from toolkit.config import redact
+from toolkit.execution.progress import STAGES, Progress, Transfer
 
 if TYPE_CHECKING:
     from toolkit.execution.run import RunHandle
 
-__all__ = ["follow"]
+__all__ = ["as_html", "follow"]
 
 _REFRESH_S = 0.125  # eight times a second: more floods a notebook's message channel
 _NOUNS = {
@@ -61,33 +65,76 @@ def _in_terminal(run: RunHandle) -> None:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         TextColumn,
         TimeElapsedColumn,
     )
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description:10}"),
+        TextColumn("{task.description:10}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]:>7}"),
         TextColumn("{task.fields[note]}", style="dim"),
         TimeElapsedColumn(),
     )
     with Bars(*columns, console=Console(stderr=True), refresh_per_second=8) as bars:
         stages = [stage for stage in STAGES if stage in run.progress.stages]
-        tasks = {stage: bars.add_task(stage, total=None, note=_NOUNS[stage]) for stage in stages}
+        tasks = {
+            stage: bars.add_task(stage, total=None, note=_NOUNS[stage], count="")
+            for stage in stages
+        }
+        files: dict[str, Any] = {}
 
         def show(progress: Progress) -> None:
             for stage, task in tasks.items():
                 one = progress.stages[stage]
-                total = one.total or None
-                bars.update(task, completed=one.done, total=total, note=_note(stage, progress))
+                total, count = one.total or None, f"{one.done}/{one.total or '?'}"
+                note = _note(stage, progress)
+                bars.update(task, completed=one.done, total=total, note=note, count=count)
+            moving = {one.source: one for one in progress.transfers}
+            for source in files.keys() - moving.keys():
+                bars.remove_task(files.pop(source))
+            for source, file in moving.items():
+                if source not in files:
+                    files[source] = bars.add_task(_name(file), total=None, note="", count="")
+                done, total = file.bytes_done, file.bytes_total
+                bars.update(files[source], completed=done, total=total, note=str(file))
 
         while not run.done:
             show(run.progress)
             time.sleep(_REFRESH_S)
         show(run.progress)
+
+
+def as_html(words: str, progress: Progress) -> str:
+    """A run's face in a notebook: a bar for all, the stages, and a bar for each download."""
+    cells = "".join(
+        f"<td style='padding:2px 8px'><b>{html.escape(stage)}</b> {one.done}/{one.total}</td>"
+        for stage, one in progress.stages.items()
+    )
+    files = "".join(
+        f"<div>{_bar(one.bytes_done, one.bytes_total)} {html.escape(f'{_name(one)}: {one}')}</div>"
+        for one in progress.transfers
+    )
+    return (
+        f"<div class='mathjax_ignore'><div>{html.escape(words)}</div>"
+        f"{_bar(round(100 * progress.share), 100)}<table><tr>{cells}</tr></table>{files}</div>"
+    )
+
+
+def _bar(done: int, total: int | None) -> str:
+    """A bar; one that shows no more than that something goes on where the end is unknown."""
+    place = f" value='{done}' max='{total}'" if total else ""
+    share = f"{100 * done // total} %" if total else ""
+    return f"<progress{place} style='width:20em'>{share}</progress>"
+
+
+def _name(transfer: Transfer) -> str:
+    """The end of the link, which is what tells downloads apart."""
+    parts = urlsplit(transfer.source)
+    name = posixpath.basename(unquote(parts.path)) or parts.hostname or transfer.source
+    query = f"?{parts.query}" if parts.query else ""
+    return redact(f"{name}{query}")[-30:]
 
 
 def _note(stage: str, progress: Progress) -> str:

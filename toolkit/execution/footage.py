@@ -20,9 +20,9 @@ from toolkit.media.files import CONTAINERS, Told, check_free
 from toolkit.media.pictures import picture_of, thumbnails
 from toolkit.records import Run, Scene, Video
 from toolkit.scan import Scan
-from toolkit.sources import VIDEO_SUFFIXES
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import Decoder
+from toolkit.stages.download import VIDEO_SUFFIXES
 from toolkit.stages.scenes import SceneDetector
 from toolkit.stages.store import Store
 

@@ -55,10 +55,12 @@ class Ledger:
         self._tally = tally
         self._lock = threading.RLock()
         self._ways: dict[str, Way] = {}
+        self._known: set[str] = set()
 
     def open(self, given: Sequence[Expanded]) -> list[Source]:
         """Write down what was asked for; the words that lead nowhere are failures at once."""
         sources = [item for item in given if isinstance(item, Source)]
+        self._known = {source.id for source in sources}
         self._store.save([self.row, *(RunSource.of(self.row.id, source) for source in sources)])
         self._tally.expect("acquire", len(given))
         for stage in self._of_videos:
@@ -68,6 +70,35 @@ class Ledger:
                 self._tally.did("acquire")
                 self.fail("acquire", *item)
         return sources
+
+    def joins(self, source: Source) -> bool:
+        """A playlist leads to this source; False if the run has it already."""
+        with self._lock:
+            if source.id in self._known:
+                return False
+            self._known.add(source.id)
+        self._store.save([RunSource.of(self.row.id, source)])
+        for stage in ("acquire", *self._of_videos):
+            self._tally.expect(stage)
+        return True
+
+    def opened(self, source: Source, title: str) -> None:
+        """A source turns out to be a playlist: the videos are other sources."""
+        self._store.save([RunSource.of(self.row.id, source, status="done")])
+        self._pass_by()
+        self._tally.tell("source", f"{title} is a playlist", source=source.uri)
+
+    def broke_off(self, source: Source, error: ToolkitError) -> None:
+        """A playlist could not be read to its end."""
+        self._store.save([RunSource.of(self.row.id, source, status="failed")])
+        self.fail("acquire", source.uri, error)
+
+    def skipped(self, source: Source, reason: str) -> None:
+        """A source is beyond the limits set for what playlists lead to."""
+        self._store.save([RunSource.of(self.row.id, source, status="skipped")])
+        self._pass_by()
+        log.info("%s is left out: %s", redact(source.uri), reason)
+        self._tally.tell("skipped", reason, stage="acquire", source=redact(source.uri))
 
     def lead(self, source: Source, video: Video) -> Way | None:
         """A source leads to this video; None if another one of this run did so before."""
@@ -201,11 +232,19 @@ class Ledger:
             error=type(error).__name__,
             message=redact(error.message),
             hint=redact(error.hint or ""),
+            cause=str(error.context.get("cause", "")),
             retriable=error.retriable,
+            attempt=1 + self._failed_before(stage, redact(uri), work),
         )
         self._store.save([failure])
         log.info("%s: %s: %s", failure.source, failure.error, failure.message)
         self._tally.tell("failure", failure.message, stage=stage, source=failure.source)
+
+    def _failed_before(self, stage: str, source: str, work: Work | None) -> int:
+        """How many runs before this one have failed at the same."""
+        scene_id = work.scene.id if work else None
+        found = self._store.find(Failure, source=source, stage=stage, scene_id=scene_id)
+        return len({failure.run_id for failure in found} - {self.row.id})
 
     def beat(self) -> None:
         """Write down how far the run is, and that it is alive."""

@@ -12,21 +12,25 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from toolkit.acquire import Skipped
 from toolkit.config import redact
 from toolkit.errors import CancelledError, DecodeError, ModelError, SourceError, ToolkitError
 from toolkit.execution.channel import Channel
+from toolkit.execution.feed import Feed
 from toolkit.execution.ledger import Ledger, Way
 from toolkit.execution.progress import Tally
 from toolkit.pipeline import Pipeline
 from toolkit.records import Run, RunStatus, Source
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
+from toolkit.stages.download import Playlist
 from toolkit.synthesis import Synthesizer
 from toolkit.work import Trouble, Work, wrapped
 
@@ -60,10 +64,13 @@ class LocalEngine:
         self._lock = threading.Lock()
         self._out: dict[int, ModelError] = {}
         options = pipeline.settings.execution
-        self._fetchers = min(options.download_threads, max(1, len(given)))
-        self._scanners = options.scans(len(given))
+        self._feed = Feed(self.ledger, self.cancel)
+        # A link may turn out to be a playlist: nobody knows how many files there will be.
+        links = any(isinstance(item, Source) and item.kind == "link" for item in given)
+        files = max(len(given), options.download_threads) if links else len(given)
+        self._fetchers = min(options.download_threads, max(1, files))
+        self._scanners = options.scans(files)
         analyzers = len(pipeline.crew.analyzers)
-        self._sources = Channel[Source](len(given) + 1, self.cancel, 1)
         self._videos = Channel[Way](options.video_queue, self.cancel, self._fetchers)
         self._looks = [
             Channel[Work](options.scene_queue, self.cancel, self._scanners + place)
@@ -73,7 +80,7 @@ class LocalEngine:
             options.save_queue, self.cancel, self._scanners + analyzers, drain=True
         )
         self._synthesizer = Synthesizer(pipeline.crew)
-        self._complete = Channel[Way](len(given) + 1, self.cancel, self._scanners + 1)
+        self._complete = Channel[Way](sys.maxsize, self.cancel, self._scanners + 1)
 
     def start(self) -> None:
         """Write the run's first rows and start its threads.
@@ -81,9 +88,7 @@ class LocalEngine:
         Raises:
             StoreError: The store cannot be written.
         """
-        for source in self.ledger.open(self._given):
-            self._sources.put(source)
-        self._sources.done()
+        self._feed.add(self.ledger.open(self._given))
         threading.Thread(
             target=self._supervise, name=f"run-{self.ledger.row.id}", daemon=True
         ).start()
@@ -162,23 +167,26 @@ class LocalEngine:
     # ------------------------------------------------------------------ the stages
 
     def _acquire(self) -> None:
-        while taken := self._sources.take():
-            source = taken[0]
+        while source := self._feed.take():
             started = time.perf_counter()
-
-            def progress(done: int, total: int | None, uri: str = source.uri) -> None:
-                self.tally.transfer(uri, done, total)
-
             try:
                 with self.pipeline.stage("acquire", source.uri):
-                    video = self.pipeline.acquire(source, progress, self.cancel)
+                    progress = functools.partial(self.tally.transfer, source.uri)
+                    found = self.pipeline.acquire(source, progress, self.cancel)
             except CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
                 self.ledger.lost(source, wrapped(SourceError, "Getting the file", error))
             else:
-                if way := self.ledger.lead(source, video):
+                if isinstance(found, Playlist):
+                    self._feed.open(source, found)
+                elif isinstance(found, Skipped):
+                    self.ledger.skipped(source, found.reason)
+                elif way := self.ledger.lead(source, found):
                     self._videos.put(way)
+            finally:
+                self.tally.arrived(source.uri)
+                self._feed.done()
             self.tally.did("acquire", seconds=time.perf_counter() - started)
         self._videos.done()
 

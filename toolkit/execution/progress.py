@@ -9,27 +9,55 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["STAGES", "Event", "Progress", "StageProgress", "Tally"]
+__all__ = ["STAGES", "Event", "Kind", "Progress", "StageProgress", "Tally", "Transfer"]
 
 STAGES = ("acquire", "scan", "analyze", "tag", "synthesize")
 """The last one is there only in a run that writes about whole videos."""
 _EVENTS_KEPT = 10_000
+_TOLD_S = 0.5  # how often a download under way is an event
+_MEMORY_S = 5.0  # what lies further back counts little for a download's speed
+
+Kind = Literal["source", "video", "scene", "failure", "skipped", "transfer", "status"]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A download under way: bytes that are here and will be, its speed of the last seconds."""
+
+    source: str
+    bytes_done: int
+    bytes_total: int | None
+    bytes_per_s: float
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left, at this speed; None while nobody can know."""
+        if self.bytes_total is None or self.bytes_per_s <= 0:
+            return None
+        return (self.bytes_total - self.bytes_done) / self.bytes_per_s
+
+    def __str__(self) -> str:
+        whole = "" if self.bytes_total is None else f" of {self.bytes_total / 1e6:.1f}"
+        left = "" if self.eta_s is None else f", {self.eta_s:.0f} s left"
+        return f"{self.bytes_done / 1e6:.1f}{whole} MB, {self.bytes_per_s / 1e6:.1f} MB/s{left}"
 
 
 @dataclass(frozen=True)
 class Event:
     """Something happened.
 
-    ``kind`` is "source" (a source's file is here), "video" (all of a video is done), "scene" (a
-    scene is saved), "failure", or "status" (the run's status changed). ``at_s`` counts from the
-    run's start.
+    ``kind`` is "source" (a source's file is here, or it is a playlist), "video" (all of a video is
+    done), "scene" (a scene is saved), "failure", "skipped" (a playlist's video is beyond its
+    limits), "transfer" (a download goes on: see ``transfer``), or "status" (the run's status
+    changed). ``at_s`` counts from the run's start.
     """
 
-    kind: Literal["source", "video", "scene", "failure", "status"]
+    kind: Kind
     message: str
     at_s: float
     stage: str = ""
     source: str = ""
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +75,8 @@ class Progress:
 
     ``stages`` counts sources (acquire), videos (scan, synthesize) and scenes (analyze, tag).
     ``bytes_done`` and ``bytes_total`` are those of downloads under way and done. ``reused`` scenes
-    needed no work, ``failures`` counts what could not be done.
+    needed no work, ``failures`` counts what could not be done. ``transfers`` are the downloads
+    under way.
     """
 
     stages: dict[str, StageProgress] = field(default_factory=dict)
@@ -56,6 +85,7 @@ class Progress:
     reused: int = 0
     failures: int = 0
     elapsed_s: float = 0.0
+    transfers: tuple[Transfer, ...] = ()
 
     @property
     def share(self) -> float:
@@ -83,6 +113,28 @@ class Progress:
         return self.elapsed_s / self.share * (1 - self.share)
 
 
+@dataclass
+class _Moving:
+    """Measures a download's speed: an average in which what is new counts most."""
+
+    done: int
+    at_s: float
+    total: int | None = None
+    bytes_per_s: float = 0.0
+    told_s: float = 0.0
+
+    def moved(self, done: int, total: int | None) -> None:
+        now_s = time.monotonic()
+        passed_s = now_s - self.at_s
+        self.total = total
+        if passed_s < 0.05:  # too short to tell a speed by
+            return
+        weight = 1.0 if not self.bytes_per_s else min(1.0, passed_s / _MEMORY_S)
+        speed = max(0, done - self.done) / passed_s
+        self.bytes_per_s += weight * (speed - self.bytes_per_s)
+        self.done, self.at_s = done, now_s
+
+
 class Tally:
     """Counts what happens, from any thread."""
 
@@ -94,6 +146,7 @@ class Tally:
         self._total = dict.fromkeys(STAGES, 0)
         self._seconds = dict.fromkeys(STAGES, 0.0)
         self._bytes: dict[str, tuple[int, int]] = {}
+        self._moving: dict[str, _Moving] = {}
         self._reused = 0
         self._failures = 0
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
@@ -120,22 +173,36 @@ class Tally:
         """A download has this many bytes."""
         with self._lock:
             self._bytes[source] = (done, max(done, total or 0))
+            moving = self._moving.setdefault(source, _Moving(done, time.monotonic()))
+            moving.moved(done, total)
+            if time.monotonic() - moving.told_s < _TOLD_S:
+                return
+            moving.told_s = time.monotonic()
+            transfer = self._transfer(source)
+            self._happened("transfer", str(transfer), "acquire", source, transfer)
 
-    def tell(
-        self,
-        kind: Literal["source", "video", "scene", "failure", "status"],
-        message: str,
-        *,
-        stage: str = "",
-        source: str = "",
-    ) -> None:
+    def _transfer(self, source: str) -> Transfer:
+        moving = self._moving[source]
+        return Transfer(source, self._bytes[source][0], moving.total, moving.bytes_per_s)
+
+    def arrived(self, source: str) -> None:
+        """A download is under way no more."""
+        with self._lock:
+            self._moving.pop(source, None)
+
+    def tell(self, kind: Kind, message: str, *, stage: str = "", source: str = "") -> None:
         """Something happened."""
         with self._lock:
-            at_s = time.monotonic() - self._started
-            self._events.append(Event(kind, message, at_s, stage, source))
-            self._given += 1
-            self._failures += kind == "failure"
-            self._changed.notify_all()
+            self._happened(kind, message, stage, source)
+
+    def _happened(
+        self, kind: Kind, message: str, stage: str, source: str, transfer: Transfer | None = None
+    ) -> None:
+        at_s = time.monotonic() - self._started
+        self._events.append(Event(kind, message, at_s, stage, source, transfer))
+        self._given += 1
+        self._failures += kind == "failure"
+        self._changed.notify_all()
 
     def end(self) -> None:
         """Nothing more will happen."""
@@ -159,6 +226,7 @@ class Tally:
                 reused=self._reused,
                 failures=self._failures,
                 elapsed_s=(self._ended or time.monotonic()) - self._started,
+                transfers=tuple(map(self._transfer, self._moving)),
             )
 
     def events(self) -> Iterator[Event]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import CancelledError, StoreError, ToolkitError
+from toolkit.execution import display
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.progress import Event, Progress, StageProgress
-from toolkit.insight import frames, search, summary, videos
+from toolkit.insight import frames, retries, search, summary, videos
 from toolkit.pipeline import cancel_request
 from toolkit.records import Run, RunStatus
 from toolkit.stages.store import Store
@@ -39,7 +39,7 @@ class RunHandle:
         store: Where the results are.
         run_id: The run.
         engine: What drives it, if it is this process that does.
-        again: Starts the same work again, for :meth:`resume`.
+        again: Starts the same work again, for :meth:`resume` and :meth:`retry`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RunHandle:
         run_id: str,
         *,
         engine: LocalEngine | None = None,
-        again: Callable[[Run], RunHandle] | None = None,
+        again: Callable[[Run, Sequence[str] | None], RunHandle] | None = None,
     ) -> None:
         self.id = run_id
         self._store = store
@@ -161,13 +161,25 @@ class RunHandle:
         Raises:
             CancelledError: The run is still going on.
         """
+        return self._anew(None)
+
+    def retry(self) -> RunHandle:
+        """Start again what failed and may pass, as a new run; the log tells what is left alone.
+
+        Raises:
+            CancelledError: The run is still going on.
+            SourceError: There is nothing that another try can help with.
+        """
+        return self._anew(retries.helpable(self._store, self.row))
+
+    def _anew(self, sources: Sequence[str] | None) -> RunHandle:
         if not self.done:
             raise CancelledError(
                 f"The run {self.id} is still going on.", hint="Wait for it, or cancel it first."
             )
         if self._again is None:
-            raise ToolkitError(f"The run {self.id} cannot be resumed from here.")
-        return self._again(self.row)
+            raise ToolkitError(f"The run {self.id} cannot be started again from here.")
+        return self._again(self.row, sources)
 
     # ------------------------------------------------------------------ results
 
@@ -278,14 +290,4 @@ class RunHandle:
         return ", ".join([*words, f"{progress.elapsed_s:.1f} s>"])
 
     def _repr_html_(self) -> str:
-        progress = self.progress
-        cells = "".join(
-            f"<td style='padding:2px 8px'><b>{html.escape(stage)}</b> {one.done}/{one.total}</td>"
-            for stage, one in progress.stages.items()
-        )
-        width = round(100 * progress.share)
-        return (
-            f"<div class='mathjax_ignore'><div>{html.escape(repr(self))}</div>"
-            f"<progress value='{width}' max='100' style='width:20em'>{width} %</progress>"
-            f"<table><tr>{cells}</tr></table></div>"
-        )
+        return display.as_html(repr(self), self.progress)

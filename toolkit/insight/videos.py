@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from toolkit.insight import columns, results
@@ -13,12 +14,23 @@ if TYPE_CHECKING:
 
 __all__ = ["chapters", "statements", "videos"]
 
+_SAID = {
+    "uploader": "uploader",
+    "upload_date": "upload_date",
+    "licence": "licence",
+    "webpage_url": "webpage_url",
+    "site_description": "description",
+}
+"""Columns, and what sites call it in the video's ``info``."""
+
 
 def videos(store: Store, run: Run) -> pl.DataFrame:
     """One row a video, in the order of the run's sources.
 
     ``title`` is the site's, or the file's name. ``sources`` are all the links and paths of this
-    run that led to the same bytes. ``summary`` is null where none was asked for; every question
+    run that led to the same bytes. What else the site says (``uploader``, ``upload_date``,
+    ``licence``, ``webpage_url``, ``site_description``, and ``subtitle_files`` by language) is null
+    for files that were not downloaded. ``summary`` is null where none was asked for; every question
     about whole videos has a column with its words as its name. All metadata of the Video record
     follow, then ``scenes`` (how many there are) and ``reused`` (how many of them needed no work in
     this run).
@@ -37,7 +49,7 @@ def videos(store: Store, run: Run) -> pl.DataFrame:
         # Sources with the same bytes have the same scenes, which are not counted twice.
         scenes[way.video_id] = max(way.scenes, scenes.get(way.video_id, 0))
         reused[way.video_id] = max(way.reused, reused.get(way.video_id, 0))
-    metadata = columns.schema(Video, leave_out=["id"])
+    metadata = columns.schema(Video, leave_out=["id", "info"])
     written = results.syntheses_of(store, run, found)
     said = {id_: {(one.kind, one.name): one.text for one in all_} for id_, all_ in written.items()}
     questions = list(
@@ -48,22 +60,43 @@ def videos(store: Store, run: Run) -> pl.DataFrame:
         data = video.model_dump()
         data["tags"] = [{"key": key, "value": value} for key, value in video.tags.items()]
         facts = [data[name] for name in metadata]
+        said_by_site = [_text(video.info.get(name)) for name in _SAID.values()]
         words = said[video.id]
         first = [video.id, titles[video.id], uris.get(video.id, []), words.get(("summary", ""))]
         first += [words.get(("question", question)) for question in questions]
-        rows.append([*first, *facts, scenes[video.id], reused[video.id]])
+        counts = [scenes[video.id], reused[video.id]]
+        rows.append([*first, *facts, *said_by_site, _subtitles(video), *counts])
     schema = {
         "video_id": pl.String(),
         "title": pl.String(),
         "sources": pl.List(pl.String()),
         "summary": pl.String(),
     }
-    after = {**metadata, "scenes": pl.Int64(), "reused": pl.Int64()}
+    language = pl.Struct({"key": pl.String(), "value": pl.String()})
+    after = {
+        **metadata,
+        **dict.fromkeys(_SAID, pl.String()),
+        "subtitle_files": pl.List(language),
+        "scenes": pl.Int64(),
+        "reused": pl.Int64(),
+    }
     schema |= {
         columns.free(question, schema.keys() | after.keys()): pl.String() for question in questions
     }
     schema |= after
     return columns.frame(rows, schema)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _subtitles(video: Video) -> list[dict[str, str]] | None:
+    found = video.info.get("subtitles")
+    if not isinstance(found, dict):
+        return None
+    folder = PurePath(video.path).parent
+    return [{"key": key, "value": str(folder / str(name))} for key, name in found.items()]
 
 
 def chapters(store: Store, run: Run) -> pl.DataFrame:

@@ -69,7 +69,8 @@ class Video(Record):
 
     ``width`` and ``height`` are pixels as stored; ``rotation`` (degrees, clockwise: 0, 90, 180 or
     270) and ``sample_aspect_ratio`` say how to show them. ``truncated`` and ``share_read`` are
-    known after a scan: a file cut in the middle yields what is there.
+    known after a scan: a file cut in the middle yields what is there. ``info`` is what the site
+    said whose link led to it first; its chapters stand in for those of a file that marks none.
     """
 
     path: str
@@ -101,6 +102,7 @@ class Video(Record):
     tags: dict[str, str] = {}
     truncated: bool = False
     share_read: float | None = None
+    info: dict[str, JsonValue] = {}
 
 
 class Cut(Part):

@@ -35,7 +35,11 @@ class Completion(Record):
 
 
 class Failure(Record):
-    """Something that could not be done, and whether trying again can help."""
+    """Something that could not be done, and whether trying again can help.
+
+    ``cause`` is why a link could not be fetched, in a word such as "rate-limited" or "private";
+    ``attempt`` counts this run and those before it in which the same failed.
+    """
 
     id: str = Field(default_factory=new_id)
     run_id: str
@@ -49,6 +53,7 @@ class Failure(Record):
     retriable: bool = False
     attempt: int = 1
     at: datetime = Field(default_factory=now)
+    cause: str = ""
 
 
 class Lineage(Part):
@@ -86,13 +91,17 @@ class Run(Record):
 
 
 class RunSource(Record):
-    """One source's way through one run; ``scenes`` and ``reused`` count what was done and kept."""
+    """One source's way through one run; ``scenes`` and ``reused`` count what was done and kept.
+
+    "skipped" is what a playlist has beyond the limits set for it. A playlist itself is "done" when
+    all that it leads to is known, and leads to no video of its own.
+    """
 
     run_id: str
     source_id: str
     uri: str
     video_id: str | None = None
-    status: Literal["pending", "done", "failed", "cancelled"] = "pending"
+    status: Literal["pending", "done", "failed", "cancelled", "skipped"] = "pending"
     scenes: int = 0
     reused: int = 0
 

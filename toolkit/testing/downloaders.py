@@ -10,86 +10,24 @@ Subclass it and say how to make yours:
 from __future__ import annotations
 
 import os
-import random
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from toolkit.errors import CancelledError, DownloadError
+from toolkit.errors import CancelledError
 from toolkit.records import Source
 from toolkit.stages.component import Cancel
-from toolkit.stages.download import Download, Downloader, Progress
-from toolkit.testing.clips import random_truth, render, write_clip
+from toolkit.stages.download import Download
+from toolkit.testing.downloading import Downloads, stopped, video_of
 from toolkit.testing.server import MediaServer, serve
 
 __all__ = ["DownloaderSuite"]
 
-_PADDING_BYTES = 700_000
-_PATIENCE_S = 20.0  # far over what is promised: a busy machine is no failure
 
-
-class DownloaderSuite:
+class DownloaderSuite(Downloads):
     """The contract of :class:`~toolkit.stages.download.Downloader`, against a real server."""
-
-    def make(
-        self, workspace: Path, *, allow_private_hosts: bool, retries: int, timeout_s: float
-    ) -> Downloader:
-        """The downloader under test; pauses between tries should be short."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def web(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer]:
-        """A server with ``clip.mp4``, a second ``other.mp4`` and a page without a video."""
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        folder = tmp_path / "web"
-        folder.mkdir()
-        rng = random.Random(5)
-        for name in ("clip.mp4", "other.mp4"):
-            frames = render(random_truth(rng), rng, n_frames=6, height=90, width=160)
-            write_clip(frames, folder / name)
-            with (folder / name).open("ab") as file:  # a box "free" is padding, ISO/IEC 14496-12
-                file.write((_PADDING_BYTES + 8).to_bytes(4, "big") + b"free")
-                file.write(rng.randbytes(_PADDING_BYTES))
-        (folder / "page.html").write_text("<html><title>Hi</title><p>No video here.</p></html>")
-        with serve(folder) as server:
-            yield server
-
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        """Where downloads go; it does not exist yet."""
-        return tmp_path / "workspace" / "downloads"
-
-    def new(self, folder: Path, **how: Any) -> Downloader:
-        """A new downloader, as in a new process."""
-        usual = {"allow_private_hosts": True, "retries": 3, "timeout_s": 30.0}
-        return self.make(folder.parent, **{**usual, **how})
-
-    def fetch(
-        self,
-        url: str,
-        folder: Path,
-        *,
-        progress: Progress = lambda *_: None,
-        cancel: Cancel | None = None,
-        **how: Any,
-    ) -> Download:
-        """Fetch a link with a new downloader."""
-        stop = Cancel() if cancel is None else cancel
-        with self.new(folder, **how) as downloader:
-            return downloader.fetch(Source.of(url, "link"), folder, progress, stop)
-
-    def refused(self, url: str, folder: Path, **how: Any) -> DownloadError:
-        """The error of a link that cannot be fetched; nothing may be left that looks whole."""
-        with pytest.raises(DownloadError) as caught:
-            self.fetch(url, folder, **how)
-        assert not _named(folder)
-        assert caught.value.context["uri"] == url
-        return caught.value
 
     # What arrives
 
@@ -123,7 +61,8 @@ class DownloaderSuite:
         with self.new(folder) as downloader, ThreadPoolExecutor(len(urls)) as pool:
 
             def one(url: str) -> Download:
-                return downloader.fetch(Source.of(url, "link"), folder, lambda *_: None, Cancel())
+                source = Source.of(url, "link")
+                return video_of(downloader.fetch(source, folder, lambda *_: None, Cancel()))
 
             got = list(pool.map(one, urls))
         assert len({download.path for download in got}) == len(urls)
@@ -161,23 +100,6 @@ class DownloaderSuite:
 
     # Cancelling
 
-    def cancelled(self, web: MediaServer, folder: Path, path: str) -> None:
-        """Cancel a download of this path when some of it has arrived."""
-        cancel, arrived = Cancel(), threading.Event()
-
-        def progress(done: int, _: int | None) -> None:
-            if done > 50_000:
-                arrived.set()
-
-        with ThreadPoolExecutor(1) as pool:
-            fetching = pool.submit(
-                self.fetch, web.url(path), folder, progress=progress, cancel=cancel
-            )
-            assert arrived.wait(_PATIENCE_S)
-            cancel.set()
-            assert _stopped(fetching)
-        assert not _named(folder)
-
     def test_cancel_keeps_what_is_here_for_the_next_time(
         self, web: MediaServer, folder: Path
     ) -> None:
@@ -210,7 +132,7 @@ class DownloaderSuite:
                 assert not fetching.done()
                 time.sleep(0.01)
             cancel.set()
-            assert _stopped(fetching)
+            assert stopped(fetching)
 
     def test_a_cancelled_run_asks_for_nothing(self, web: MediaServer, folder: Path) -> None:
         cancel = Cancel()
@@ -288,13 +210,3 @@ class DownloaderSuite:
         self, web: MediaServer, folder: Path, to: str
     ) -> None:
         assert not self.refused(web.redirect(to), folder).retriable
-
-
-def _named(folder: Path) -> list[Path]:
-    """Files under a final name: those not in a hidden folder."""
-    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return [file for file in files if not any(part.startswith(".") for part in file.parts)]
-
-
-def _stopped(fetching: Future[Download]) -> bool:
-    return isinstance(fetching.exception(timeout=_PATIENCE_S), CancelledError)

@@ -126,6 +126,7 @@ def full_records() -> dict[type[Record], Record]:
             chapters=(Chapter(start_s=0.25, end_s=_EXACT, title=TEXT),),
             tags={"zulu": "1", "alpha": TEXT},
             truncated=True,
+            info={"title": "Ein Tag", "chapters": [{"start_s": 0.0, "title": "☀"}]},
             share_read=1 / 3,
         ),
         Scene.of(
@@ -193,6 +194,7 @@ def full_records() -> dict[type[Record], Record]:
             message=TEXT,
             hint=TEXT,
             retriable=True,
+            cause="rate-limited",
             attempt=2,
             at=_MOMENT,
         ),

@@ -64,7 +64,8 @@ def test_bad_files_fail_alone_and_with_their_reason(
     assert errors.pop("none.mp4")["error"] == "SourceError"
     assert set(errors) == {str(path) for path in never}
     for source, failure in errors.items():
-        assert set(failure) == {"source", "stage", "error", "message", "retriable", "hint"}
+        told = {"source", "stage", "error", "cause", "message", "retriable", "attempt", "hint"}
+        assert set(failure) == told
         headless = never[Path(source)] == "headless"  # a video once
         assert failure["error"] == ("DecodeError" if headless else "NotAVideoError")
         assert failure["stage"] == "acquire"

@@ -37,8 +37,20 @@ def test_videos_have_every_kind_of_metadata(store: Store, run: Run) -> None:
     data = full.model_dump()
     assert row["audio"] == list(data["audio"])
     assert row["chapters"] == list(data["chapters"])
-    for name in set(Video.model_fields) - {"id", "audio", "subtitles", "chapters", "tags"}:
+    for name in set(Video.model_fields) - {"id", "audio", "subtitles", "chapters", "tags", "info"}:
         assert row[name] == data[name]
+
+
+def test_videos_have_what_the_site_says_of_them(store: Store, run: Run) -> None:
+    said = {"uploader": "Ann", "licence": "CC BY", "subtitles": {"en": "x.en.vtt"}}
+    [video] = store.find(Video, id="a")
+    store.save([video.model_copy(update={"path": "/films/x.mp4", "info": said})])
+    rows = {row["video_id"]: row for row in videos.videos(store, run).to_dicts()}
+    assert (rows["a"]["uploader"], rows["a"]["licence"]) == ("Ann", "CC BY")
+    assert rows["a"]["subtitle_files"] == [{"key": "en", "value": "/films/x.en.vtt"}]
+    assert rows["a"]["upload_date"] is None
+    assert rows["b"]["uploader"] is None
+    assert rows["b"]["subtitle_files"] is None
 
 
 def test_scenes_come_video_by_video_with_what_this_run_knows(store: Store, run: Run) -> None:

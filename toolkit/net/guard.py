@@ -26,6 +26,7 @@ __all__ = ["SCHEMES", "Guard", "is_public"]
 
 SCHEMES = ("http", "https")
 _TICK_S = 0.1
+_PATIENCE = 3  # times timeout_s, without progress: headers that come byte by byte, for example
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
@@ -63,6 +64,7 @@ class Guard:
         self._cancel = cancel
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._lock = threading.Lock()
+        self._beat_s = time.monotonic()
         if proxy:
             self.trust(proxy)
 
@@ -81,10 +83,11 @@ class Guard:
             raise DownloadError(
                 f"Links of the kind {parts.scheme or url}:// are not fetched.",
                 hint=f"Only {' and '.join(SCHEMES)} are.",
+                cause="scheme",
             )
         host = (parts.hostname or "").rstrip(".").lower()
         if not host:
-            raise DownloadError(f"The link {url} names no host.")
+            raise DownloadError(f"The link {url} names no host.", cause="scheme")
         if host == "localhost" or host.endswith(".localhost"):
             self._check_address(host, "127.0.0.1")
         with suppress(ValueError):
@@ -96,7 +99,8 @@ class Guard:
             where = host if host == address else f"{host} ({address})"
             raise DownloadError(
                 f"{where} is not on the public internet.",
-                hint="Set allow_private_hosts = true in [download.ytdlp] to fetch from it.",
+                hint="Set allow_private_hosts = true in [download] to fetch from it.",
+                cause="private-host",
             )
 
     def connect(
@@ -174,14 +178,23 @@ class Guard:
         with self._lock:
             self._sockets.add(connection)
 
+    def beat(self) -> None:
+        """Say that the transfer makes progress; one that makes none is shut down."""
+        self._beat_s = time.monotonic()
+
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Reads that wait end when the run is cancelled, for as long as the context lasts."""
+        """Reads that wait end when the run is cancelled, for as long as the context lasts.
+
+        So do those of a server that always sends something, but too little to ever come to an
+        end: no single read of it is silent for ``timeout_s``.
+        """
         done = threading.Event()
+        patience_s = _PATIENCE * self._timeout_s
 
         def shut_down() -> None:
             while not done.wait(_TICK_S):
-                if self._cancel.asked:
+                if self._cancel.asked or time.monotonic() - self._beat_s > patience_s:
                     with self._lock:
                         waiting = list(self._sockets)
                     for connection in waiting:

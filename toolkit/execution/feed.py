@@ -1,0 +1,119 @@
+"""Sources for those who fetch: the given ones, then what playlists among them lead to."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from toolkit.errors import CancelledError, DownloadError, SourceError
+from toolkit.execution.ledger import Ledger
+from toolkit.records import Source
+from toolkit.sources import linked
+from toolkit.stages.component import Cancel
+from toolkit.stages.download import Entry, Playlist
+from toolkit.work import wrapped
+
+__all__ = ["Feed"]
+
+_WAKE_S = 0.2  # how often whoever waits looks whether the run was cancelled
+_DEEPEST = 3  # a channel has playlists, which have videos; what goes deeper has no end
+
+
+class Feed:
+    """Gives sources out, each once. A playlist is asked for its next video when one is wanted.
+
+    Args:
+        ledger: Told what playlists lead to.
+        cancel: Ends every wait.
+    """
+
+    def __init__(self, ledger: Ledger, cancel: Cancel) -> None:
+        self._ledger = ledger
+        self._cancel = cancel
+        self._waiting: deque[Source] = deque()
+        self._open: deque[Iterator[Source]] = deque()
+        self._busy = 0
+        self._drawing = False
+        self._changed = threading.Condition()
+
+    def add(self, sources: Iterable[Source]) -> None:
+        """Give these out first."""
+        with self._changed:
+            self._waiting.extend(sources)
+            self._changed.notify_all()
+
+    def open(self, source: Source, playlist: Playlist) -> None:
+        """A source that was given out leads to these."""
+        self._ledger.opened(source, playlist.title)
+        with self._changed:
+            self._open.append(self._drawn(source, playlist))
+            self._changed.notify_all()
+
+    def done(self) -> None:
+        """Whoever has taken a source knows what it leads to."""
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
+
+    def take(self) -> Source | None:
+        """The next source; None when there are no more. Call :meth:`done` after each.
+
+        Raises:
+            CancelledError: The run was cancelled.
+        """
+        while True:
+            with self._changed:
+                self._cancel.check()
+                if self._waiting:
+                    self._busy += 1
+                    return self._waiting.popleft()
+                if not self._open and not self._busy:
+                    return None  # nobody is at work who could still find a playlist
+                if not self._open or self._drawing:
+                    self._changed.wait(_WAKE_S)
+                    continue
+                playlist = self._open[0]
+                self._drawing = True
+            if source := self._draw(playlist):
+                return source
+
+    def _draw(self, playlist: Iterator[Source]) -> Source | None:
+        source = None
+        try:
+            source = next(playlist, None)
+        finally:
+            with self._changed:
+                self._drawing = False
+                self._busy += source is not None
+                if source is None:
+                    self._open.remove(playlist)
+                self._changed.notify_all()
+        return source
+
+    def _drawn(self, source: Source, playlist: Playlist) -> Iterator[Source]:
+        depth = source.info.get("depth", 0)
+        below = depth + 1 if isinstance(depth, int) else 1
+        try:
+            if below > _DEEPEST:
+                raise DownloadError(
+                    f"It is a playlist {depth} playlists deep.",
+                    hint="Name the playlist itself.",
+                    cause="unsupported",
+                )
+            for entry in playlist.entries:
+                found = self._source(entry, below)
+                if found and self._ledger.joins(found):
+                    yield found
+        except CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            what = f"Reading the playlist {playlist.title}"
+            self._ledger.broke_off(source, wrapped(DownloadError, what, error))
+
+    def _source(self, entry: Entry, depth: int) -> Source | None:
+        try:
+            return linked(entry.uri, info={**entry.info, "depth": depth})
+        except (SourceError, ValueError) as error:
+            self._ledger.fail("acquire", entry.uri, wrapped(SourceError, "The link", error))
+            return None

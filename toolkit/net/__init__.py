@@ -1,0 +1,1 @@
+"""What downloaders share: which hosts are reached and how fast, tries, partial files, causes."""

@@ -1,0 +1,53 @@
+"""Try again where that can help, later each time."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from toolkit.errors import CancelledError, DownloadError
+from toolkit.net.options import WebOptions
+from toolkit.net.pace import Pace
+from toolkit.stages.component import Cancel
+
+__all__ = ["LONGEST_WAIT_S", "persist"]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+LONGEST_WAIT_S = 60.0
+
+
+def persist(once: Callable[[], T], uri: str, options: WebOptions, pace: Pace, cancel: Cancel) -> T:
+    """The result of the first try that succeeds.
+
+    Between tries there is exponential backoff with jitter, or what the server asks for, if that is
+    a minute or less; the host is left alone by everyone for as long as it asks.
+
+    Args:
+        once: One try.
+        uri: What is tried, for the log.
+        options: How often, and how soon again.
+        pace: That of the host.
+        cancel: Ends the wait.
+
+    Raises:
+        DownloadError: The last try's error, or one that another try cannot help.
+        CancelledError: ``cancel`` was set.
+    """
+    tries = options.retries + 1
+    for number in range(1, tries + 1):
+        try:
+            return once()
+        except DownloadError as error:
+            said: float = error.context.get("retry_after_s", 0.0)
+            pace.hold(said)
+            longest = min(options.backoff_s * 2 ** (number - 1), LONGEST_WAIT_S)
+            pause_s = max(said, longest * random.uniform(0.5, 1.0))
+            if not error.retriable or number == tries or pause_s > LONGEST_WAIT_S:
+                raise
+            log.info("%s: %s Try %d of %d.", uri, error.message, number + 1, tries)
+        if cancel.wait(pause_s):
+            break
+    raise CancelledError("The run was cancelled.")
