@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import traceback
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -141,7 +142,11 @@ class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
         # yt-dlp hands some streams to ffmpeg, which would go to the network by itself: while it
         # fetches there is no ffmpeg. It is back when the files are joined.
         with self._without_ffmpeg():
-            return super().dl(*args, **kwargs)
+            try:
+                return super().dl(*args, **kwargs)
+            except BaseException as error:
+                _close_stream(error)
+                raise
 
     @contextlib.contextmanager
     def _without_ffmpeg(self) -> Iterator[None]:
@@ -220,6 +225,14 @@ def _validator(response: Any) -> str:
     if etag.startswith('"'):  # a weak one (W/"...") does not promise the same bytes
         return etag
     return response.headers.get("Last-Modified") or ""
+
+
+def _close_stream(error: BaseException) -> None:
+    """Close the file of a stream whose pieces could not be had: yt-dlp leaves it open."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        context = frame.f_locals.get("ctx")
+        if isinstance(context, dict) and "dest_stream" in context:
+            context["dest_stream"].close()
 
 
 def of_days(day: Any, options: YtdlpOptions) -> bool:

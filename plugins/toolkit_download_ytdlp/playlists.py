@@ -118,7 +118,8 @@ def _link(raw: dict[str, Any], page: str) -> str | None:
         found = raw.get("url") or found
     if not found:
         last = (raw.get("formats") or [raw])[-1]
-        found = last.get("manifest_url") or last.get("url")
+        in_pieces = last.get("protocol", "").startswith(("m3u8", "http_dash"))
+        found = (last.get("manifest_url") if in_pieces else None) or last.get("url")
     if not found or urlsplit(found).scheme.lower() not in SCHEMES:
         log.info("%s: left out, for it has no link: %s", page, raw.get("title") or raw.get("id"))
         return None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -100,6 +101,53 @@ class TestYtdlp(Ytdlp, DownloaderSuite):
         assert not caught.value.retriable
         assert len(list(folder.glob("*.mp4"))) == 1
 
+    @pytest.mark.parametrize(
+        ("fault", "cause"),
+        [
+            ("flaky/2", ""),
+            ("limited/1", ""),
+            ("unsized", ""),
+            ("drop", ""),
+            ("stall", ""),
+            ("cut/2000", ""),
+            ("hang", "timeout"),
+            ("status/403", "refused"),
+            ("status/404", "not-found"),
+            ("status/429", "rate-limited"),
+            ("status/503", "busy"),
+            ("endless", "too-large"),
+            ("loop", "redirects"),
+        ],
+    )
+    def test_a_stream_whose_pieces_come_badly(
+        self, web: MediaServer, folder: Path, fault: str, cause: str
+    ) -> None:
+        pieces = _write_hls(web.folder)
+        playlist = web.folder / "stream.m3u8"
+        text = playlist.read_text()
+        playlist.write_text(text.replace(pieces[1].name, f"/{fault}/{pieces[1].name}"))
+        with ThreadPoolExecutor(1) as pool:
+            fetching = pool.submit(
+                self.fetch, web.url("stream.m3u8"), folder, timeout_s=0.5, retries=2
+            )
+            error = fetching.exception(30.0)
+        if not cause:
+            assert error is None, error
+            with av.open(str(fetching.result().path)) as container:
+                assert sum(1 for _ in container.decode(video=0)) == 36
+        else:
+            assert isinstance(error, DownloadError), error
+            assert error.context["cause"] == cause, error
+            assert not list(folder.glob("*.mp4"))
+
+    def test_a_manifest_whose_sound_is_missing_is_no_video(
+        self, web: MediaServer, folder: Path
+    ) -> None:
+        _write_dash(web.folder)
+        (web.folder / "sound.m4a").unlink()
+        error = self.refused(web.url("two.mpd"), folder, retries=0)
+        assert error.context["cause"] == "not-found"
+
     def test_a_stream_that_only_ffmpeg_could_fetch_is_not_fetched(
         self, web: MediaServer, folder: Path
     ) -> None:
@@ -137,35 +185,9 @@ class TestYtdlp(Ytdlp, DownloaderSuite):
         assert "public.example (127.0.0.1)" in error.message
         assert not web.requests
 
-    def test_we_say_who_we_are(self, web: MediaServer, folder: Path) -> None:
-        self.fetch(web.url("clip.mp4"), folder)
-        agents = {request.headers["user-agent"] for request in web.requests}
-        assert all(agent.startswith("video-analysis-toolkit/") for agent in agents)
-
-    def test_cookies_are_sent_and_the_file_is_left_as_it_is(
-        self, web: MediaServer, folder: Path
-    ) -> None:
-        file = folder.parent / "cookies.txt"
-        file.parent.mkdir(parents=True)
-        text = "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t2147483647\tsid\tabc\n"
-        file.write_text(text)
-        self.with_options(cookies="cookies.txt")
-        self.fetch(web.url("clip.mp4"), folder)
-        assert web.requests[-1].headers["cookie"] == "sid=abc"
-        assert file.read_text() == text
-
     def test_missing_cookies_are_a_mistake_in_the_config(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"nope\.txt"):
             make(YtdlpOptions(cookies="nope.txt"), context(tmp_path))
-
-    def test_a_proxy_is_used_and_may_be_private(self, web: MediaServer, folder: Path) -> None:
-        # The server of the tests, asked for a whole URL, answers 404 for a path of that name.
-        self.with_options(proxy=web.base_url)
-        error = self.refused("http://public.example/x.mp4", folder, allow_private_hosts=False)
-        assert "404" in error.message
-        assert web.requests[0].path == "http://public.example/x.mp4"
-        error = self.refused("http://10.0.0.1/x.mp4", folder, allow_private_hosts=False)
-        assert "allow_private_hosts" in str(error)
 
     def test_two_that_want_the_same_take_turns(self, web: MediaServer, folder: Path) -> None:
         results: list[bytes] = []

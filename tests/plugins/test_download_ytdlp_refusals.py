@@ -1,62 +1,11 @@
 from __future__ import annotations
 
 import email.message
-import socket
-import threading
 
 import pytest
 
 from toolkit.errors import DownloadError
-from toolkit.net.guard import Guard, is_public
-from toolkit.stages.component import Cancel
 from toolkit_download_ytdlp.causes import explain
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.216.34", True),
-        ("2606:2800:220:1::1", True),
-        ("64:ff9b::5db8:d822", True),
-        ("10.1.2.3", False),
-        ("172.16.0.1", False),
-        ("192.168.1.1", False),
-        ("100.64.0.1", False),
-        ("127.0.0.1", False),
-        ("0.0.0.0", False),
-        ("169.254.169.254", False),
-        ("224.0.0.1", False),
-        ("255.255.255.255", False),
-        ("::1", False),
-        ("::", False),
-        ("fe80::1%eth0", False),
-        ("fc00::1", False),
-        ("::ffff:10.0.0.1", False),
-        ("64:ff9b::a00:1", False),
-        ("2002:a00:1::", False),
-    ],
-)
-def test_which_addresses_are_public(address: str, public: bool) -> None:
-    assert is_public(address) is public
-
-
-def test_a_connection_that_is_not_accepted_ends() -> None:
-    with socket.socket() as full:  # a queue of one that is full answers no more
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        place = full.getsockname()
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(place)
-        cancel = Cancel()
-        with pytest.raises(TimeoutError):
-            Guard(True, "", 0.3, cancel).connect(place)
-        threading.Timer(0.2, cancel.set).start()
-        with pytest.raises(ConnectionAbortedError):
-            Guard(True, "", 300, cancel).connect(place)
-        for filler in fillers:
-            filler.close()
 
 
 @pytest.mark.parametrize(

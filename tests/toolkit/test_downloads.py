@@ -277,3 +277,36 @@ def test_a_broken_playlist_is_a_failure_and_its_start_is_kept(
 def test_a_packed_page_that_is_a_bomb_ends(web: MediaServer, workspace: Path) -> None:
     run = analyze(web.url("bomb/feed.rss"), workspace)
     assert run.failures["cause"].to_list() == ["encoding"]
+
+
+def test_each_download_has_a_bar_in_the_terminal(
+    web: MediaServer,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from toolkit.execution import display
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with (web.folder / "one.mp4").open("ab") as file:
+        file.write((500_008).to_bytes(4, "big") + b"free" + bytes(500_000))
+    run = tk.submit(
+        web.url("slow/one.mp4"),
+        workspace=workspace,
+        analyzer="count",
+        download={"allow_private_hosts": True},
+    )
+    faces = []
+    for event in run.events():
+        if event.kind == "transfer":
+            faces.append(run._repr_html_())
+            break
+    display._in_terminal(run)
+    run.wait()
+    shown = capsys.readouterr().err
+    assert "one.mp4" in shown
+    assert "MB/s" in shown
+    assert "one.mp4: " in faces[0]
+    assert faces[0].count("<progress") == 2
+    assert run._repr_html_().count("<progress") == 1

@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._empty(302, {"Location": f"/chain/{left}/{name}" if left else f"/{name}"})
             case ["redirect", *_]:
                 self._empty(302, {"Location": urllib.parse.parse_qs(address.query)["to"][0]})
-            case ["loop"]:
+            case ["loop", *_]:
                 self._empty(302, {"Location": "/loop"})
             case ["hang", *_]:
                 media.closing.wait()
