@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from toolkit.errors import DownloadError
 from toolkit.hooks.specs import Context
 from toolkit.records import Source
 from toolkit.stages.component import Cancel
-from toolkit.stages.download import Download, Playlist
+from toolkit.stages.download import Download, Downloader, Playlist
 from toolkit.testing.clips import random_truth, render, write_clip
+from toolkit.testing.playlists import PlaylistSuite
 from toolkit.testing.server import MediaServer, serve
 from toolkit_download_ytdlp import YtdlpOptions, make
 
@@ -32,6 +33,25 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer
         write_clip(render(random_truth(rng), rng, 6, 90, 160), folder / f"{name}.mp4")
     with serve(folder) as server:
         yield server
+
+
+class TestPlaylists(PlaylistSuite):
+    def make(
+        self, workspace: Path, *, allow_private_hosts: bool, retries: int, timeout_s: float
+    ) -> Downloader:
+        options = YtdlpOptions(
+            allow_private_hosts=allow_private_hosts,
+            retries=retries,
+            timeout_s=timeout_s,
+            backoff_s=0.01,
+        )
+        return make(options, Context(workspace=workspace, base=workspace))
+
+    def playlist(self, web: MediaServer, links: Sequence[str]) -> str:
+        items = "".join(f"<item><title>x</title><link>{link}</link></item>" for link in links)
+        text = f'<?xml version="1.0"?><rss version="2.0"><channel><title>All</title>{items}'
+        (web.folder / "list.rss").write_text(f"{text}</channel></rss>")
+        return "list.rss"
 
 
 def fetch(url: str, tmp_path: Path, *, info: Any = None, **options: Any) -> Download | Playlist:
@@ -96,12 +116,6 @@ def test_an_xspf_playlist_leads_to_its_tracks(web: MediaServer, tmp_path: Path) 
 def test_no_more_than_asked_for(web: MediaServer, tmp_path: Path) -> None:
     url = write_feed(web, {"one": "", "two": ""})
     assert len(listed(url, tmp_path, max_items=1)) == 1
-
-
-def test_a_playlist_is_opened_anew_where_it_broke(web: MediaServer, tmp_path: Path) -> None:
-    write_feed(web, {"one": "", "two": ""})
-    # 503 to the third request: the first finds out what it is, the second begins to read.
-    assert len(listed(web.url("flaky/2/feed.rss"), tmp_path)) == 2
 
 
 def test_videos_of_a_playlist_have_to_be_of_the_days_asked_for(
@@ -199,3 +213,12 @@ def test_nothing_of_this_machines_yt_dlp_is_read(
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert list((tmp_path / "dl").glob("*.mp4"))
     assert not (tmp_path / "evil").exists()
+
+
+def test_a_playlist_that_is_gone_meanwhile_is_an_error(web: MediaServer, tmp_path: Path) -> None:
+    found = fetch(write_feed(web, {"one": "", "two": ""}), tmp_path)
+    assert isinstance(found, Playlist)
+    (web.folder / "feed.rss").unlink()
+    with pytest.raises(DownloadError) as caught:
+        list(found.entries)
+    assert caught.value.context["cause"] == "not-found"

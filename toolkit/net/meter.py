@@ -65,7 +65,7 @@ class Meter:
         if self._since_disk > _DISK_LOOK_BYTES:
             self._since_disk = 0
             self._look_at_disk(0)
-        self._pace.receive(size_bytes, self._cancel)
+        self._pace.receive(size_bytes, self._cancel, self._guard.beat)
 
     def at(self, done: int, total: int | None) -> None:
         """So much of the video is here, and so much there will be, where that is known.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from toolkit.net.options import WebOptions
@@ -19,6 +19,7 @@ __all__ = ["Bucket", "Pace", "pace_of"]
 
 _LOOK_S = 0.1  # how often somebody who waits for a place looks whether the run was cancelled
 _LONGEST_HOLD_S = 60.0
+_BEAT_S = 0.1
 
 
 class Bucket:
@@ -91,13 +92,24 @@ class Pace:
         """
         _wait(max(self._requests.reserve(1), self._held_s - time.monotonic()), cancel)
 
-    def receive(self, size_bytes: int, cancel: Cancel) -> None:
+    def receive(
+        self, size_bytes: int, cancel: Cancel, beat: Callable[[], None] = lambda: None
+    ) -> None:
         """So much has come; wait where that is more than may come.
+
+        Args:
+            size_bytes: How much.
+            cancel: Ends the wait.
+            beat: Called all along, for whoever would take the wait for a silent server.
 
         Raises:
             CancelledError: ``cancel`` was set.
         """
-        _wait(self._bytes.reserve(size_bytes), cancel)
+        seconds = self._bytes.reserve(size_bytes)
+        while seconds > 0:
+            beat()
+            _wait(min(seconds, _BEAT_S), cancel)
+            seconds -= _BEAT_S
 
     def hold(self, seconds: float) -> None:
         """The host asks for patience: nobody asks it for anything meanwhile."""
