@@ -138,15 +138,15 @@ class _Stream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         # The handshake comes after the socket is watched, so that a silent server can be left.
         with _faults(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+            wrapped = ssl_context.wrap_socket(
+                self._connection, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
             try:
-                wrapped = ssl_context.wrap_socket(
-                    self._connection, server_hostname=server_hostname, do_handshake_on_connect=False
-                )
                 wrapped.settimeout(timeout)
                 self._guard.watch(wrapped)
                 wrapped.do_handshake()
             except BaseException:
-                self.close()
+                wrapped.close()
                 raise
         return _Stream(wrapped, self._guard)
 

@@ -125,15 +125,16 @@ class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
             )
 
     def _write_subtitles(self, info_dict: Any, filename: Any) -> Any:
-        """A video is worth having without its subtitles, too."""
-        try:
-            written = super()._write_subtitles(info_dict, filename) or []
-        except Exception as error:
-            if isinstance(error, CancelledError) or self._cancel.asked:
-                raise
-            log.warning("Subtitles are missing: %s", error)
-            written = []
+        """A video is worth having without some of its subtitles, too."""
+        written: list[Any] = []
         for language, one in (info_dict.get("requested_subtitles") or {}).items():
+            alone = {**info_dict, "requested_subtitles": {language: one}}
+            try:
+                written += super()._write_subtitles(alone, filename) or []
+            except Exception as error:
+                if isinstance(error, CancelledError) or self._cancel.asked:
+                    raise
+                log.warning("Subtitles are missing (%s): %s", language, error)
             if one.get("filepath") and Path(one["filepath"]).is_file():
                 self.subtitles[language] = Path(one["filepath"])
         return written

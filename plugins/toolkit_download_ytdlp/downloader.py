@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,8 @@ class YtdlpDownloader(Downloader):
         languages = [one.strip() for one in options.subtitles.split(",") if one.strip()]
         if languages:
             params |= {"writesubtitles": True, "subtitleslangs": languages}
+        if os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
+            params["compat_opts"] = {"no-certifi"}  # yt-dlp would not look at them
         if self._cookies:
             # A copy for each download: yt-dlp writes cookies back.
             params["cookiefile"] = io.StringIO(self._cookies)

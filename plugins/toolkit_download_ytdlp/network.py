@@ -126,19 +126,19 @@ class _Redirects(_urllib.RedirectHandler):  # type: ignore[misc]
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def too_large() -> DownloadError:
+def too_large(*, packed: bool = False) -> DownloadError:
     """The error for a page that does not end."""
     return DownloadError(
         f"A page of the site has more than {LARGEST_PAGE_BYTES} bytes.",
         hint="Check the link, in a browser, too.",
-        cause="encoding",
+        cause="encoding" if packed else "not-media",
     )
 
 
 def _read_all(read: Any) -> bytes:
     data: bytes = read(LARGEST_PAGE_BYTES + 1)
     if len(data) > LARGEST_PAGE_BYTES:
-        raise RefusedError(str(too_large()), cause=too_large())
+        raise RefusedError(str(too_large()), cause=too_large(packed=True))
     return data
 
 
@@ -148,7 +148,7 @@ def _unpacked(data: bytes, window_bits: int) -> bytes:
     unpack = zlib.decompressobj(window_bits)
     found = unpack.decompress(data, LARGEST_PAGE_BYTES)
     if unpack.unconsumed_tail:
-        raise RefusedError(str(too_large()), cause=too_large())
+        raise RefusedError(str(too_large()), cause=too_large(packed=True))
     if not unpack.eof:
         raise zlib.error("incomplete or truncated stream")
     return found

@@ -6,18 +6,21 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 import toolkit_download_http
 import toolkit_download_ytdlp
-from toolkit.errors import DownloadError
+from toolkit.errors import CancelledError, DownloadError
 from toolkit.hooks.specs import Context
 from toolkit.records import Source
 from toolkit.stages.component import Cancel
@@ -215,6 +218,37 @@ def test_bytes_come_no_faster_than_asked_for(
     monkeypatch.setattr(Cancel, "wait", short)
     fetch(name, web.url("clip.mp4"), tmp_path, bytes_per_s=100_000)
     assert sum(waits) > 1.0  # 300 kB, of which a second's worth may come at once
+
+
+def test_certificates_are_checked(
+    name: str, web: MediaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with serve(web.folder, tls=context) as server:
+        error = refused(name, server.url("clip.mp4"), tmp_path)
+        assert error.context["cause"] == "certificate"
+        assert not error.retriable
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        got = fetch(name, server.url("clip.mp4"), tmp_path)
+        assert got.path.read_bytes() == (web.folder / "clip.mp4").read_bytes()
+
+
+def test_a_silent_handshake_is_left(name: str, tmp_path: Path, web: MediaServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/clip.mp4"
+        with pytest.raises(DownloadError) as caught:
+            fetch(name, url, tmp_path, timeout_s=0.3)
+        assert caught.value.context["cause"] == "timeout"
+        cancel = Cancel()
+        with downloader(name, tmp_path, timeout_s=300.0) as one, ThreadPoolExecutor(1) as pool:
+            source = Source.of(url, "link")
+            fetching = pool.submit(one.fetch, source, tmp_path / "dl", lambda *_: None, cancel)
+            time.sleep(0.2)
+            cancel.set()
+            assert isinstance(fetching.exception(20), CancelledError)
 
 
 SCRIPT = """

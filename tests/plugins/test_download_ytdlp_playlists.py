@@ -184,7 +184,7 @@ def test_a_video_is_kept_when_its_subtitles_are_not_to_be_had(
     got = fetch(url, tmp_path)
     assert isinstance(got, Download)
     assert got.path.read_bytes() == (web.folder / "one.mp4").read_bytes()
-    assert set(got.subtitles) <= {"en"}
+    assert set(got.subtitles) == {"en"}
 
 
 def test_nothing_of_this_machines_yt_dlp_is_read(
@@ -222,3 +222,22 @@ def test_a_playlist_that_is_gone_meanwhile_is_an_error(web: MediaServer, tmp_pat
     with pytest.raises(DownloadError) as caught:
         list(found.entries)
     assert caught.value.context["cause"] == "not-found"
+
+
+def test_a_language_that_is_a_path_leads_nowhere(web: MediaServer, tmp_path: Path) -> None:
+    url = write_watch(web)
+    page = (web.folder / "watch.html").read_text()
+    (web.folder / "watch.html").write_text(page.replace("'de'", "'../../../../evil'"))
+    before = set(tmp_path.parent.rglob("*evil*"))
+    got = fetch(url, tmp_path)
+    assert isinstance(got, Download)
+    assert set(tmp_path.parent.rglob("*evil*")) == before
+    assert all(path.parent == got.path.parent for path in got.subtitles.values())
+
+
+def test_a_page_without_end_has_one(web: MediaServer, tmp_path: Path) -> None:
+    (web.folder / "page.html").write_text("<html><title>x</title>")
+    with pytest.raises(DownloadError) as caught:
+        fetch(web.url("endless/page.html"), tmp_path)
+    assert caught.value.context["cause"] == "not-media"
+    assert len(web.requests) == 1

@@ -40,6 +40,7 @@ import mimetypes
 import random
 import re
 import shutil
+import ssl
 import threading
 import urllib.parse
 import zlib
@@ -108,12 +109,15 @@ class MediaServer:
 
 
 @contextmanager
-def serve(folder: Path, *, port: int = 0) -> Iterator[MediaServer]:
+def serve(
+    folder: Path, *, port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[MediaServer]:
     """Serve a folder on 127.0.0.1 for as long as the context lasts.
 
     Args:
         folder: What is served; nothing outside it is.
         port: The port to listen on, 0 for any free one.
+        tls: The server's certificate, for https.
 
     Raises:
         OSError: The port is taken.
@@ -124,7 +128,11 @@ def serve(folder: Path, *, port: int = 0) -> Iterator[MediaServer]:
         media = server
 
     with _Listener(("127.0.0.1", port), Handler) as listener:
-        server.base_url = f"http://127.0.0.1:{listener.server_address[1]}"
+        server.base_url = f"http{'s' if tls else ''}://127.0.0.1:{listener.server_address[1]}"
+        if tls:  # the handshake is for the request's own thread
+            listener.socket = tls.wrap_socket(
+                listener.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = threading.Thread(
             target=listener.serve_forever, args=(0.05,), name="media-server", daemon=True
         )
