@@ -48,7 +48,7 @@ CONFIG = """\
 [paths]
 workspace = workspace
 
-[download.ytdlp]
+[download]
 # The film is served by this machine itself.
 allow_private_hosts = true
 
