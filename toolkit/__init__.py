@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolkit.errors import (
         AnalysisError,
         CancelledError,
+        ClusterError,
         ConfigError,
         DecodeError,
         DownloadError,
@@ -87,6 +88,7 @@ __all__ = [
     "Ask",
     "CancelledError",
     "Clip",
+    "ClusterError",
     "ConfigError",
     "Context",
     "Cut",

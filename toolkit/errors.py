@@ -15,6 +15,7 @@
     ├── TagError                 a tagger failed
     │   └── RuleError            a rule file has a mistake
     ├── StoreError               rows could not be written or read
+    ├── ClusterError             a Ray cluster cannot be reached or does not fit
     ├── PrivacyError             the privacy settings forbid it
     └── CancelledError           the run was cancelled
 
@@ -31,6 +32,7 @@ from typing import Any
 __all__ = [
     "AnalysisError",
     "CancelledError",
+    "ClusterError",
     "ConfigError",
     "DecodeError",
     "DownloadError",
@@ -165,6 +167,10 @@ class RuleError(TagError):
 
 class StoreError(ToolkitError):
     """Rows could not be written or read."""
+
+
+class ClusterError(ToolkitError):
+    """A Ray cluster cannot be reached, refuses us, or does not fit this installation."""
 
 
 class PrivacyError(ToolkitError):

@@ -12,7 +12,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from toolkit.config.reading import OptionModels
-from toolkit.config.settings import Section, Settings
+from toolkit.config.section import Section
+from toolkit.config.settings import Settings
 
 __all__ = ["example"]
 

@@ -13,7 +13,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from toolkit.config.secrets import redact, remember, remember_all
-from toolkit.config.settings import STAGES, Section, Settings
+from toolkit.config.section import Section
+from toolkit.config.settings import STAGES, Settings
 from toolkit.errors import ConfigError, choices
 
 __all__ = ["Origin", "RawConfig", "read", "resolve"]

@@ -5,22 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from toolkit.config.machine import cores
-from toolkit.config.secrets import Discreet, redact_json
+from toolkit.config.ray import RaySettings
+from toolkit.config.secrets import redact_json
+from toolkit.config.section import Section
 from toolkit.config.values import Lines, Questions, Unwanted, Words
 
-__all__ = ["STAGES", "Section", "Settings"]
+__all__ = ["STAGES", "Settings"]
 
 STAGES = ("download", "decode", "scenes", "analysis", "tags", "store", "storage")
 """The sections whose ``plugin`` key names plugins."""
-
-
-class Section(Discreet):
-    """A section of the config file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Paths(Section):
@@ -229,12 +225,6 @@ class Execution(Section):
         return min(max(1, files), self.scan_threads or min(cores(), 4))
 
 
-class Ray(Section):
-    """The Ray cluster, for ``engine = ray``."""
-
-    address: str = Field("auto", description="Address of the cluster.")
-
-
 class Privacy(Section):
     """What may leave this machine."""
 
@@ -267,7 +257,7 @@ class Settings(Section):
     store: Store = Store()
     storage: Storage = Storage()
     execution: Execution = Execution()
-    ray: Ray = Ray()
+    ray: RaySettings = RaySettings()
     privacy: Privacy = Privacy()
     logging: Logging = Logging()
     base: Path = Field(default_factory=Path.cwd)

@@ -1,0 +1,73 @@
+"""The process that keeps a cluster of this machine: starts it, and ends it when nothing uses it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from toolkit.execution.ray.machine import Cluster, write_cluster
+
+__all__ = ["keep"]
+
+IDLE_S = 10.0
+_LOOK_S = 1.0
+
+
+def keep(folder: Path, object_store_mb: int) -> None:
+    """Start a cluster, make it known in the folder, and end it when it was idle for a while."""
+    import ray
+    from filelock import FileLock
+
+    stopped = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopped.set())
+    # Sockets are in there, and their paths may have 104 characters only.
+    place = tempfile.mkdtemp(prefix="tk-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108
+    try:
+        context = ray.init(
+            address="local",
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            object_store_memory=object_store_mb * 1_000_000 or None,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            _temp_dir=place,
+            _node_ip_address="127.0.0.1",
+        )
+        info = context.address_info
+        address, dashboard = info["gcs_address"], f"http://{info['webui_url']}"
+        write_cluster(folder, Cluster(address, dashboard, str(folder / "token"), os.getpid()))
+        idle_s = 0.0
+        while not stopped.wait(_LOOK_S):
+            idle_s = 0.0 if _used() else idle_s + _LOOK_S
+            if idle_s < IDLE_S:
+                continue
+            with FileLock(folder / "lock"):
+                if not _used():
+                    (folder / "cluster.json").unlink(missing_ok=True)
+                    break
+    finally:
+        (folder / "cluster.json").unlink(missing_ok=True)
+        ray.shutdown(wait_for_processes=True)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _used() -> bool:
+    """Whether a driver other than this one is on the cluster, or an actor lives that needs none."""
+    import ray
+
+    own = ray.get_runtime_context().get_job_id()
+    jobs = ray._private.state.jobs()
+    if any(not job["IsDead"] and job["JobID"] != own for job in jobs):
+        return True
+    return bool(ray.util.list_named_actors(all_namespaces=True))
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]), int(sys.argv[2]))
