@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,7 +17,8 @@ class RaySettings(Section):
     address: str = Field(
         "",
         description="The cluster: host:port of its head, auto for the one that this machine "
-        "belongs to; empty: one of this machine alone, started and ended with its runs.",
+        "belongs to; empty: RAY_ADDRESS of the environment, else one of this machine alone, "
+        "started and ended with its runs.",
     )
     namespace: str = Field(
         "toolkit", min_length=1, description="Where runs find each other on the cluster."
@@ -26,6 +27,11 @@ class RaySettings(Section):
         "",
         description="A file with the cluster's token; empty: RAY_AUTH_TOKEN or "
         "RAY_AUTH_TOKEN_PATH of the environment, else ~/.ray/auth_token.",
+    )
+    ship: Literal["code", "all", "nothing"] = Field(
+        "code",
+        description="What is sent to a cluster that was not started by us: the code of the toolkit "
+        "and of plugins, with their libraries (installed by pip on each machine), or nothing.",
     )
     gpus_per_analyzer: float | None = Field(
         None,

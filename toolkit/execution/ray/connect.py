@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import tempfile
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from toolkit.config import Settings
-from toolkit.config.ray import RaySettings
 from toolkit.errors import ClusterError
 from toolkit.execution.ray import machine
-from toolkit.execution.ray.tokens import Token, find_token, using_token
+from toolkit.execution.ray.probe import ask_head, ask_worker
+from toolkit.execution.ray.shipping import runtime_env
+from toolkit.execution.ray.tokens import token_file, using_token
 from toolkit.hooks.manager import PluginManager
 
-__all__ = ["Connection", "connect"]
+__all__ = ["Connection", "connect", "need_ray"]
 
+_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray where a submitted job runs
 _lock = threading.RLock()
 _open: list[Connection] = []
 
@@ -32,7 +38,8 @@ class Connection:
         namespace: Where actors are named.
         started: Whether it is a cluster of this machine that we started; it ends by itself when
             nothing uses it any more.
-        runtime_env: What tasks and actors need so that our code and plugins are there.
+        runtime_env: What tasks and actors need so that our code and plugins are there. They have
+            it by themselves; whoever sets more for one of them starts with this.
     """
 
     address: str
@@ -63,71 +70,131 @@ class Connection:
         self.close()
 
 
-def connect(settings: Settings, plugins: PluginManager) -> Connection:  # noqa: ARG001 - to be shipped
-    """Join the cluster that ``[ray] address`` names, or one of this machine.
+def need_ray() -> None:
+    """See that Ray is installed.
 
     Raises:
-        ClusterError: Ray is not installed, the cluster cannot be reached, refuses the token, or has
-            other versions than this installation.
+        ClusterError: It is not.
     """
     try:
+        import grpc  # noqa: F401 - of ray[default], and not of ray alone
         import ray  # noqa: F401
     except ImportError as error:
         raise ClusterError(
             f"Ray is not installed ({error}).",
             hint="Install it with: pip install 'video-analysis-toolkit[ray]'",
         ) from error
-    chosen = settings.ray
+
+
+def connect(settings: Settings, plugins: PluginManager, *, start: bool = True) -> Connection:
+    """Join the cluster that ``[ray] address`` names, or one of this machine.
+
+    Args:
+        settings: The settings.
+        plugins: The plugins that they allow.
+        start: Whether a cluster of this machine is started where there is none.
+
+    Raises:
+        ClusterError: Ray is not installed, there is no such cluster, it refuses the token, or it
+            has other versions than this installation.
+    """
+    need_ray()
     with _lock:
+        address = settings.ray.address or os.environ.get("RAY_ADDRESS", "")
         if _open:
-            return _share(chosen)
-        if chosen.address:
-            token = find_token(settings)
-            connection = _join(chosen, chosen.address, token, started=False)
+            connection = _share(settings, address)
+        elif address:
+            connection = _join(settings, plugins, _canonical(address))
         else:
-            with machine.cluster(settings) as cluster:
-                token = Token(Path(cluster.token_file))
-                connection = _join(chosen, cluster.address, token, started=True)
+            with machine.cluster(settings, start=start) as own:
+                connection = _on(own, settings)
         _open.append(connection)
         return connection
 
 
-def _share(chosen: RaySettings) -> Connection:
+def _canonical(address: str) -> str:
+    from ray._private.services import canonicalize_bootstrap_address
+
+    try:
+        return str(canonicalize_bootstrap_address(address))
+    except (ConnectionError, ValueError) as error:
+        raise ClusterError(
+            f"There is no Ray cluster '{address}' here: {error}",
+            hint="Give host:port of the cluster's head as [ray] address.",
+        ) from error
+
+
+def _share(settings: Settings, address: str) -> Connection:
     """Another connection beside those of this process, which can be on one cluster only."""
     first = _open[0]
-    if chosen.address not in ("", "auto", first.address):
+    if not address:
+        own = machine.read_cluster(machine.folder_of(settings))
+        address = own.address if own else "that of another workspace"
+    if address not in ("auto", first.address):
         raise ClusterError(
-            f"This process is on the cluster {first.address} already, not {chosen.address}.",
-            hint="End the other runs first, or start another process.",
+            f"This process is on the cluster {first.address} already, and cannot join {address}.",
+            hint="End its other runs first, or start another process.",
         )
-    again = Connection(
-        first.address, first.dashboard, chosen.namespace, first.started, first.runtime_env
+    return Connection(
+        first.address, first.dashboard, settings.ray.namespace, first.started, first.runtime_env
     )
-    _open.append(again)
-    return again
 
 
-def _join(chosen: RaySettings, address: str, token: Token, *, started: bool) -> Connection:
-    import ray
+def _on(own: machine.Cluster, settings: Settings) -> Connection:
+    """On the cluster of this machine: the same environment, so that nothing has to be sent."""
+    with using_token(Path(own.token_file)):
+        return _init(settings, own.address, {}, started=True)
 
-    with using_token(token):
+
+def _join(settings: Settings, plugins: PluginManager, address: str) -> Connection:
+    own = machine.read_cluster(machine.folder_of(settings))
+    if own and own.address == address:
+        return _on(own, settings)
+    with using_token(token_file(settings)), _scratch() as scratch:
+        ask_head(address)
+        in_a_job = _IN_A_JOB in os.environ
+        env = {} if in_a_job else runtime_env(settings, plugins, scratch)
+        connection = _init(settings, address, env, started=False)
         try:
-            context = ray.init(
-                address=address,
-                namespace=chosen.namespace,
-                log_to_driver=False,
-                logging_level=logging.WARNING,
-                configure_logging=False,
-            )
-        except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
+            ask_worker(address, shipped=bool(env) or in_a_job)
+        except BaseException:
+            import ray
+
             ray.shutdown()
-            raise ClusterError(
-                f"The cluster {address} cannot be joined: {error}", address=address
-            ) from error
+            raise
+        return connection
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+        yield Path(folder)
+
+
+def _init(settings: Settings, address: str, env: dict[str, Any], *, started: bool) -> Connection:
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        context = ray.init(
+            address=address,
+            namespace=settings.ray.namespace,
+            runtime_env=env or None,
+            log_to_driver=False,  # it would print into whichever notebook cell runs just then
+            logging_level=logging.WARNING,
+            configure_logging=False,
+        )
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        ray.shutdown()
+        raise ClusterError(
+            f"The cluster {address} cannot be joined: {error}", address=address
+        ) from error
     info = context.address_info
+    sent = dict(ray.get_runtime_context().runtime_env)
     return Connection(
         address=info["gcs_address"],
         dashboard=f"http://{info['webui_url']}" if info["webui_url"] else "",
-        namespace=chosen.namespace,
+        namespace=settings.ray.namespace,
         started=started,
+        runtime_env={name: sent[name] for name in ("py_modules", "pip") if name in sent},
     )

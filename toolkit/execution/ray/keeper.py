@@ -6,16 +6,17 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
-from toolkit.execution.ray.machine import Cluster, write_cluster
+from toolkit.execution.ray.machine import Cluster, born_s, write_cluster
 
 __all__ = ["keep"]
 
-IDLE_S = 10.0
+_IDLE_S = 10.0
 _LOOK_S = 1.0
 
 
@@ -24,37 +25,38 @@ def keep(folder: Path, object_store_mb: int) -> None:
     import ray
     from filelock import FileLock
 
-    stopped = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopped.set())
     # Sockets are in there, and their paths may have 104 characters only.
     place = tempfile.mkdtemp(prefix="tk-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108
+    stopped = threading.Event()
     try:
         context = ray.init(
             address="local",
             include_dashboard=True,
             dashboard_host="127.0.0.1",
+            dashboard_port=_free_port(),
             object_store_memory=object_store_mb * 1_000_000 or None,
             log_to_driver=False,
             logging_level=logging.WARNING,
             _temp_dir=place,
-            _node_ip_address="127.0.0.1",
         )
-        info = context.address_info
+        for name in (signal.SIGTERM, signal.SIGINT):  # after Ray, which has its own
+            signal.signal(name, lambda *_: stopped.set())
+        info, pid = context.address_info, os.getpid()
         address, dashboard = info["gcs_address"], f"http://{info['webui_url']}"
-        write_cluster(folder, Cluster(address, dashboard, str(folder / "token"), os.getpid()))
+        known = Cluster(address, dashboard, str(folder / "token"), pid, born_s(pid) or 0.0)
+        write_cluster(folder, known)
         idle_s = 0.0
         while not stopped.wait(_LOOK_S):
             idle_s = 0.0 if _used() else idle_s + _LOOK_S
-            if idle_s < IDLE_S:
-                continue
-            with FileLock(folder / "lock"):
-                if not _used():
-                    (folder / "cluster.json").unlink(missing_ok=True)
-                    break
+            if idle_s >= _IDLE_S:
+                with FileLock(folder / "lock"):  # nobody joins just now
+                    if not _used():
+                        (folder / "cluster.json").unlink()
+                        break
     finally:
         (folder / "cluster.json").unlink(missing_ok=True)
         ray.shutdown(wait_for_processes=True)
+        (folder / "token").unlink(missing_ok=True)
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -67,6 +69,13 @@ def _used() -> bool:
     if any(not job["IsDead"] and job["JobID"] != own for job in jobs):
         return True
     return bool(ray.util.list_named_actors(all_namespaces=True))
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 if __name__ == "__main__":

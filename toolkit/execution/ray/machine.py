@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -18,12 +19,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from toolkit.config import Settings
+from toolkit.config import Settings, redact
 from toolkit.errors import ClusterError
 
-__all__ = ["Cluster", "cluster", "folder_of", "read_cluster", "write_cluster"]
+__all__ = ["Cluster", "cluster", "end", "folder_of", "read_cluster", "write_cluster"]
 
-START_S = 120.0
+_START_S = 120.0
+_END_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,17 @@ class Cluster:
 
     Attributes:
         address: ``host:port`` of its head.
-        dashboard: Where its dashboard and job API are.
+        dashboard: Where its dashboard and job API are, as ``http://host:port``.
         token_file: Where its token is.
         pid: The process that keeps it.
+        born_s: When that process began, for a process id is used again one day.
     """
 
     address: str
     dashboard: str
     token_file: str
     pid: int
+    born_s: float
 
 
 def folder_of(settings: Settings) -> Path:
@@ -54,11 +58,7 @@ def read_cluster(folder: Path) -> Cluster | None:
         found = Cluster(**json.loads((folder / "cluster.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    try:
-        os.kill(found.pid, 0)
-    except OSError:
-        return None
-    return found
+    return found if born_s(found.pid) == found.born_s else None
 
 
 def write_cluster(folder: Path, cluster: Cluster) -> None:
@@ -68,19 +68,52 @@ def write_cluster(folder: Path, cluster: Cluster) -> None:
     draft.replace(folder / "cluster.json")
 
 
+def born_s(pid: int) -> float | None:
+    """When a process began; None where there is none."""
+    import ray  # noqa: F401, I001 - brings psutil
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.Error:
+        return None
+
+
 @contextlib.contextmanager
-def cluster(settings: Settings) -> Iterator[Cluster]:
+def cluster(settings: Settings, *, start: bool = True) -> Iterator[Cluster]:
     """The workspace's cluster, started if need be; it does not end while the block runs.
 
     Raises:
-        ClusterError: It does not start.
+        ClusterError: It does not start, or is not to be started and is not there.
     """
     from filelock import FileLock
 
     folder = folder_of(settings)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(folder / "lock"):
-        yield read_cluster(folder) or _start(settings, folder)
+        found = read_cluster(folder)
+        if not found and not start:
+            raise ClusterError("No Ray cluster of this machine is running.", folder=folder)
+        yield found or _start(settings, folder)
+
+
+def end(folder: Path) -> bool:
+    """End the workspace's cluster and all that runs on it; whether there was one.
+
+    Raises:
+        ClusterError: It does not end.
+    """
+    found = read_cluster(folder)
+    if not found:
+        return False
+    os.kill(found.pid, signal.SIGTERM)
+    until = time.monotonic() + _END_S
+    while born_s(found.pid) == found.born_s:
+        if time.monotonic() > until:
+            raise ClusterError(f"The cluster's process {found.pid} does not end.", pid=found.pid)
+        time.sleep(0.1)
+    return True
 
 
 def _start(settings: Settings, folder: Path) -> Cluster:
@@ -89,28 +122,30 @@ def _start(settings: Settings, folder: Path) -> Cluster:
     token_file.touch(mode=0o600)
     token_file.write_text(secrets.token_hex(32), encoding="utf-8")
     (folder / "cluster.json").unlink(missing_ok=True)
-    store = str(settings.ray.object_store_mb)
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "RAY_AUTH_TOKEN")
-    }
+    environment = {k: v for k, v in os.environ.items() if k not in _NOT_PASSED_ON}
     environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_file)}
-    with (folder / "keeper.log").open("w", encoding="utf-8") as log:
+    command = [sys.executable, "-m", "toolkit.execution.ray.keeper"]
+    said = folder / "keeper.log"
+    with said.open("w", encoding="utf-8") as log:
         keeper = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "toolkit.execution.ray.keeper", str(folder), store],
+            [*command, str(folder), str(settings.ray.object_store_mb)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment,
             start_new_session=True,
         )
-    until = time.monotonic() + START_S
+    until = time.monotonic() + _START_S
     while time.monotonic() < until and keeper.poll() is None:
         if found := read_cluster(folder):
             return found
         time.sleep(0.1)
     keeper.terminate()
-    said = (folder / "keeper.log").read_text(encoding="utf-8").strip().splitlines()
+    lines = redact(said.read_text(encoding="utf-8", errors="replace")).strip().splitlines()
     raise ClusterError(
-        f"No cluster of this machine could be started: {said[-1] if said else 'it says nothing'}",
-        hint=f"{folder / 'keeper.log'} has the whole of it.",
+        f"No Ray cluster of this machine could be started: {lines[-1] if lines else 'no word'}",
+        hint=f"{said} has the whole of it.",
     )
+
+
+_NOT_PASSED_ON = frozenset({"RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_JOB_CONFIG_JSON_ENV_VAR"})
