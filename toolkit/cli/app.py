@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli import analyze, chapters, clips, config, doctor, files, models, plugins, results
+from toolkit.cli import (
+    analyze,
+    chapters,
+    clips,
+    cluster,
+    config,
+    doctor,
+    files,
+    models,
+    plugins,
+    results,
+)
 
 __all__ = ["app", "main"]
 
@@ -20,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # their tracebacks would not be redacted
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (analyze, files, clips, results, chapters, plugins, models, config, doctor):
+for group in (analyze, files, clips, results, chapters, plugins, models, cluster, config, doctor):
     group.add_to(app)
 
 

@@ -65,6 +65,10 @@ class RaySettings(Section):
         3, ge=1, description="A video or scene that ends its worker this often is set aside."
     )
 
+    usage_stats: bool = Field(
+        False, description="Whether a cluster of this machine reports its usage to Ray's makers."
+    )
+
     @field_validator("address")
     @classmethod
     def _not_by_proxy(cls, value: str) -> str:

@@ -24,21 +24,30 @@ def keep(folder: Path, object_store_mb: int) -> None:
     """Start a cluster, make it known in the folder, and end it when it was idle for a while."""
     import ray
     from filelock import FileLock
+    from ray._private.node import Node
+    from ray._private.parameter import RayParams
 
     # Sockets are in there, and their paths may have 104 characters only.
     place = tempfile.mkdtemp(prefix="tk-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108
-    stopped = threading.Event()
-    try:
-        context = ray.init(
-            address="local",
+    # As `ray.init` starts it, but on free ports alone: other clusters may be on this machine.
+    node = Node(
+        RayParams(
             include_dashboard=True,
             dashboard_host="127.0.0.1",
             dashboard_port=_free_port(),
+            dashboard_agent_listen_port=0,
+            min_worker_port=0,
+            max_worker_port=0,
             object_store_memory=object_store_mb * 1_000_000 or None,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            _temp_dir=place,
-        )
+            temp_dir=place,
+        ),
+        head=True,
+        shutdown_at_exit=False,
+        spawn_reaper=True,  # the cluster ends with this process, even if that is killed
+    )
+    stopped = threading.Event()
+    try:
+        context = ray.init(address=node.address, log_to_driver=False, logging_level=logging.WARNING)
         for name in (signal.SIGTERM, signal.SIGINT):  # after Ray, which has its own
             signal.signal(name, lambda *_: stopped.set())
         info, pid = context.address_info, os.getpid()
@@ -55,7 +64,8 @@ def keep(folder: Path, object_store_mb: int) -> None:
                         break
     finally:
         (folder / "cluster.json").unlink(missing_ok=True)
-        ray.shutdown(wait_for_processes=True)
+        ray.shutdown()
+        node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
         (folder / "token").unlink(missing_ok=True)
         shutil.rmtree(place, ignore_errors=True)
 

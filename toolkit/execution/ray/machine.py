@@ -123,7 +123,13 @@ def _start(settings: Settings, folder: Path) -> Cluster:
     token_file.write_text(secrets.token_hex(32), encoding="utf-8")
     (folder / "cluster.json").unlink(missing_ok=True)
     environment = {k: v for k, v in os.environ.items() if k not in _NOT_PASSED_ON}
-    environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_file)}
+    environment |= {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        "RAY_USAGE_STATS_ENABLED": str(int(settings.ray.usage_stats)),
+    }
+    # A job's `python` is this one, too.
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     command = [sys.executable, "-m", "toolkit.execution.ray.keeper"]
     said = folder / "keeper.log"
     with said.open("w", encoding="utf-8") as log:
