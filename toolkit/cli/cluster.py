@@ -71,8 +71,6 @@ def submit(
             metavar="DIR",
             help="Goes along, and is where the job starts; without, the script, the config file "
             "and @lists go along.",
-            exists=True,
-            file_okay=False,
         ),
     ] = None,
     env: Annotated[

@@ -91,13 +91,15 @@ class Jobs:
                 read them.
 
         Raises:
-            ClusterError: The cluster does not take it, or a variable is not set.
+            ClusterError: The cluster does not take it, or a file or variable is missing.
         """
         variables = self._variables(settings, environment)
         with tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
             place, parts = Path(scratch, "job"), Path(scratch, "parts")
             parts.mkdir()
             if folder:
+                if not folder.is_dir():
+                    raise ClusterError(f"There is no folder {folder}.")
                 shutil.copytree(folder, place, ignore=_LITTER)
             else:
                 place.mkdir()
