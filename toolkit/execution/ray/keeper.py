@@ -52,7 +52,8 @@ def keep(folder: Path, object_store_mb: int) -> None:
             signal.signal(name, lambda *_: stopped.set())
         info, pid = context.address_info, os.getpid()
         address, dashboard = info["gcs_address"], f"http://{info['webui_url']}"
-        known = Cluster(address, dashboard, str(folder / "token"), pid, born_s(pid) or 0.0)
+        born = born_s(pid) or 0.0
+        known = Cluster(address, dashboard, str(folder / "token"), pid, born, place)
         write_cluster(folder, known)
         idle_s = 0.0
         while not stopped.wait(_LOOK_S):

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +39,7 @@ class Cluster:
         token_file: Where its token is.
         pid: The process that keeps it.
         born_s: When that process began, for a process id is used again one day.
+        place: Where its processes keep their files.
     """
 
     address: str
@@ -45,6 +47,7 @@ class Cluster:
     token_file: str
     pid: int
     born_s: float
+    place: str
 
 
 def folder_of(settings: Settings) -> Path:
@@ -54,11 +57,15 @@ def folder_of(settings: Settings) -> Path:
 
 def read_cluster(folder: Path) -> Cluster | None:
     """The cluster of this machine, if it lives."""
+    found = _told(folder)
+    return found if found and born_s(found.pid) == found.born_s else None
+
+
+def _told(folder: Path) -> Cluster | None:
     try:
-        found = Cluster(**json.loads((folder / "cluster.json").read_text(encoding="utf-8")))
+        return Cluster(**json.loads((folder / "cluster.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return found if born_s(found.pid) == found.born_s else None
 
 
 def write_cluster(folder: Path, cluster: Cluster) -> None:
@@ -121,6 +128,8 @@ def _start(settings: Settings, folder: Path) -> Cluster:
     token_file.unlink(missing_ok=True)
     token_file.touch(mode=0o600)
     token_file.write_text(secrets.token_hex(32), encoding="utf-8")
+    if (killed := _told(folder)) and Path(killed.place).name.startswith("tk-"):
+        shutil.rmtree(killed.place, ignore_errors=True)
     (folder / "cluster.json").unlink(missing_ok=True)
     environment = {k: v for k, v in os.environ.items() if k not in _NOT_PASSED_ON}
     environment |= {
