@@ -58,9 +58,9 @@ def submit(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="-- COMMAND...",
-            help="What would follow `toolkit`, such as analyze SOURCES..., or a .py file and its "
-            "arguments. It runs on the cluster's head, with engine = ray.",
+            metavar="COMMAND...",
+            help="After `--`: what would follow `toolkit`, such as analyze SOURCES..., or a .py "
+            "file and its arguments. It runs on the cluster's head, with engine = ray.",
         ),
     ],
     address: Address = "",

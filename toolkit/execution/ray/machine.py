@@ -138,7 +138,9 @@ def _start(settings: Settings, folder: Path) -> Cluster:
         "RAY_USAGE_STATS_ENABLED": str(int(settings.ray.usage_stats)),
     }
     # A job's `python` is this one, too.
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    )
     command = [sys.executable, "-m", "toolkit.execution.ray.keeper"]
     said = folder / "keeper.log"
     with said.open("w", encoding="utf-8") as log:
