@@ -43,7 +43,8 @@ def acquire(
         ToolkitError: The source leads to no video.
     """
     known = next(iter(crew.store.find(Source, id=source.id)), None)
-    if known and (video := _still_there(crew, known, source)):
+    unchanged = known is not None and _unchanged(crew, known, source, cancel)
+    if known and unchanged and (video := _still_there(crew, known, source)):
         return video
     if source.kind == "file":
         path = Path(source.uri)
@@ -69,6 +70,8 @@ def _fetched(
     crew: Crew, source: Source, folder: Path, progress: Progress, cancel: Cancel
 ) -> tuple[Download | Playlist, float]:
     """What the first downloader gives that can do something with the link, and its longest."""
+    if crew.clouds.find(source.uri):
+        return crew.clouds.fetch(source, folder, progress, cancel), 0.0
     last = DownloadError(
         f"No downloader takes {source.uri}.", hint="See: toolkit plugins", cause="scheme"
     )
@@ -157,6 +160,13 @@ def _chapters(info: dict[str, JsonValue]) -> tuple[Chapter, ...]:
                 title = str(one.get("title") or "")
                 found.append(Chapter(start_s=start_s, end_s=end_s, title=title))
     return tuple(found)
+
+
+def _unchanged(crew: Crew, known: Source, source: Source, cancel: Cancel) -> bool:
+    """Whether a cloud's file is the one that was read then; what is no cloud's has no version."""
+    if source.kind == "file" or crew.clouds.find(source.uri) is None:
+        return True
+    return crew.clouds.version(source.uri, cancel) == known.info.get("version")
 
 
 def _still_there(crew: Crew, known: Source, source: Source) -> Video | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from toolkit import cache
+from toolkit.clouds import Clouds
 from toolkit.config import Settings
 from toolkit.errors import ConfigError, MissingExtraError, PrivacyError
 from toolkit.hooks import local
@@ -18,6 +19,7 @@ from toolkit.stages.component import Component
 from toolkit.stages.decode import Decoder
 from toolkit.stages.download import Downloader
 from toolkit.stages.scenes import SceneDetector
+from toolkit.stages.storage import Storage
 from toolkit.stages.store import Store
 from toolkit.stages.tags import Tagger
 from toolkit.stages.writing import NOTES, Prompt, Writer
@@ -88,8 +90,9 @@ class Crew:
 
     def _hire(self) -> None:
         settings = self.settings
-        if settings.storage.plugin != "none":
-            self._plugins.get("storage", settings.storage.plugin)
+        self.clouds = Clouds(settings, lambda name: self._make(Storage, "storage", name).component)
+        if settings.storage.to:
+            self.clouds.target(settings.storage.to)  # raises before the work and not after it
         self.store = self._make(Store, "store", settings.store.plugin).component
         decoder = self._make(Decoder, "decode", settings.decode.plugin)
         detector = self._make(SceneDetector, "scenes", settings.scenes.plugin)

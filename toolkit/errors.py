@@ -16,6 +16,7 @@
     │   └── RuleError            a rule file has a mistake
     ├── StoreError               rows could not be written or read
     ├── ClusterError             a Ray cluster cannot be reached or does not fit
+    ├── StorageError             a file could not be brought to a cloud or fetched from one
     ├── PrivacyError             the privacy settings forbid it
     └── CancelledError           the run was cancelled
 
@@ -45,6 +46,7 @@ __all__ = [
     "RuleError",
     "SourceError",
     "StalledError",
+    "StorageError",
     "StoreError",
     "TagError",
     "ToolkitError",
@@ -171,6 +173,14 @@ class StoreError(ToolkitError):
 
 class ClusterError(ToolkitError):
     """A Ray cluster cannot be reached, refuses us, or does not fit this installation."""
+
+
+class StorageError(ToolkitError):
+    """A file could not be brought to a cloud, or fetched from one.
+
+    ``context["cause"]`` tells why: "login", "forbidden", "not-found", "changed", "corrupt", "busy",
+    "connection", "disk-full", "settings" or "refused".
+    """
 
 
 class PrivacyError(ToolkitError):

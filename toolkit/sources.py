@@ -152,8 +152,8 @@ def _normalised(link: str) -> str:
     """
     parts = urlsplit(link.strip())
     scheme, host = parts.scheme.lower(), parts.hostname
-    if scheme not in _PORTS:
-        return urlunsplit(parts._replace(scheme=scheme, fragment=""))
+    if scheme not in _PORTS:  # names in a cloud may hold anything, # and ? included
+        return f"{scheme}://{link.strip().partition('://')[2]}"
     if not host:
         raise SourceError(f"The link {link} names no host.", source=link)
     if not host.isascii():

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cloud_servers import gcs, gcs_between, s3, s3_between
 
 from toolkit.testing.mongod import Mongod, NoMongodError, binary, mongod, replica_set
+
+__all__ = ["gcs", "gcs_between", "s3", "s3_between"]
 
 
 @pytest.fixture(scope="session")

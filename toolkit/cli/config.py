@@ -76,8 +76,7 @@ def check(setup: Setup) -> None:
     settings, plugins = setup.load()
     for stage in STAGES:
         for name in settings.chosen(stage):
-            if (stage, name) != ("storage", "none"):
-                plugins.get(stage, name)
+            plugins.get(stage, name)
     typer.echo(plain(f"{setup.file or 'No config file; the defaults'}: all is well."))
 
 

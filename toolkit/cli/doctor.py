@@ -92,7 +92,9 @@ def _plugins(settings: Settings | None, plugins: PluginManager) -> Iterator[Chec
         chosen = bool(settings and plugin.name in settings.chosen(plugin.stage))
         if lacks := missing(plugin):
             detail = f"{'chosen, but ' if chosen else ''}not installed: {', '.join(lacks)}"
-            yield Check(what, "wrong" if chosen else "note", detail, install(plugin))
+            # A storage is needed only by a URL of its cloud.
+            needed = chosen and plugin.stage != "storage"
+            yield Check(what, "wrong" if needed else "note", detail, install(plugin))
         else:
             yield Check(what, "ok", "chosen" if chosen else "")
     from toolkit.config.settings import STAGES
@@ -100,8 +102,7 @@ def _plugins(settings: Settings | None, plugins: PluginManager) -> Iterator[Chec
     for stage in STAGES:
         for name in settings.chosen(stage) if settings else ():
             try:
-                if (stage, name) != ("storage", "none"):
-                    plugins.get(stage, name)
+                plugins.get(stage, name)
             except ToolkitError as error:
                 yield Check(f"{stage} {name}", "wrong", error.message, error.hint or "")
 

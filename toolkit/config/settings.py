@@ -11,9 +11,10 @@ from toolkit.config.machine import cores
 from toolkit.config.ray import RaySettings
 from toolkit.config.secrets import redact_json
 from toolkit.config.section import Section
+from toolkit.config.storage import Storage
 from toolkit.config.values import Lines, Questions, Unwanted, Words
 
-__all__ = ["STAGES", "Settings"]
+__all__ = ["STAGES", "Settings", "Storage"]
 
 STAGES = ("download", "decode", "scenes", "analysis", "tags", "store", "storage")
 """The sections whose ``plugin`` key names plugins."""
@@ -194,12 +195,6 @@ class Store(Section):
     plugin: str = Field("sqlite", description="The store.")
 
 
-class Storage(Section):
-    """Where files are copied to."""
-
-    plugin: str = Field("none", description="A storage plugin; none keeps files where they are.")
-
-
 class Execution(Section):
     """Where and how wide a run is."""
 
@@ -229,7 +224,8 @@ class Privacy(Section):
     """What may leave this machine."""
 
     remote: Literal["deny", "allow"] = Field(
-        "deny", description="Whether frames may go to analyzers on other machines."
+        "deny",
+        description="Whether frames may go to analyzers on other machines, and files to clouds.",
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ValidationInfo
 from toolkit.errors import ConfigError
 from toolkit.records import Question
 
-__all__ = ["Lines", "Questions", "Unwanted", "Words"]
+__all__ = ["Lines", "Questions", "Unwanted", "Uploads", "Words"]
 
 
 def _split(value: Any) -> Any:
@@ -54,3 +54,7 @@ Questions = Annotated[tuple[Question, ...], BeforeValidator(_ask)]
 """Questions, one a line, each with its type in brackets at its end."""
 Unwanted = Annotated[tuple[Literal["black", "blurred", "duplicate"], ...], BeforeValidator(_split)]
 """Kinds of frames that are not worth a look."""
+Uploads = Annotated[
+    tuple[Literal["originals", "clips", "thumbnails", "exports"], ...], BeforeValidator(_split)
+]
+"""Kinds of files that a run has."""

@@ -28,6 +28,7 @@ from toolkit.hooks.specs import (
     DownloaderPlugin,
     Plugin,
     SceneDetectorPlugin,
+    StoragePlugin,
     StorePlugin,
     TaggerPlugin,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "plugins",
     "register",
     "scene_detector",
+    "storage",
     "store",
     "tagger",
     "unregister",
@@ -168,3 +170,5 @@ tagger = _decorator(TaggerPlugin, FunctionTagger)
 """Makes a plugin of a Tagger class, or of ``def f(scene, analysis[, video])`` yielding tags."""
 store = _decorator(StorePlugin)
 """Makes a plugin of a :class:`~toolkit.stages.store.Store` class."""
+storage = _decorator(StoragePlugin)
+"""Makes a plugin of a :class:`~toolkit.stages.storage.Storage` class."""

@@ -33,6 +33,7 @@ __all__ = [
     "HookSpecs",
     "Plugin",
     "SceneDetectorPlugin",
+    "StoragePlugin",
     "StorePlugin",
     "TaggerPlugin",
     "hookimpl",
@@ -122,6 +123,12 @@ class StorePlugin(Plugin):
     stage, hook = "store", "toolkit_stores"
 
 
+class StoragePlugin(Plugin):
+    """A :class:`~toolkit.stages.storage.Storage`."""
+
+    stage, hook = "storage", "toolkit_storages"
+
+
 KINDS: tuple[type[Plugin], ...] = (
     DownloaderPlugin,
     DecoderPlugin,
@@ -129,6 +136,7 @@ KINDS: tuple[type[Plugin], ...] = (
     AnalyzerPlugin,
     TaggerPlugin,
     StorePlugin,
+    StoragePlugin,
 )
 
 
@@ -163,6 +171,11 @@ class HookSpecs:
     @hookspec
     def toolkit_stores(self) -> Iterable[StorePlugin]:
         """Bring stores."""
+        return ()
+
+    @hookspec
+    def toolkit_storages(self) -> Iterable[StoragePlugin]:
+        """Bring storages."""
         return ()
 
     @hookspec
