@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from toolkit.execution.api import analyze, attach, runs, search, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
     from toolkit.execution.run import RunHandle
+    from toolkit.execution.uploads import Upload, upload
     from toolkit.hooks.local import (
         analyzer,
         decoder,
@@ -130,6 +131,7 @@ __all__ = [
     "TagError",
     "TaggerPlugin",
     "ToolkitError",
+    "Upload",
     "Video",
     "analyze",
     "analyzer",
@@ -149,6 +151,7 @@ __all__ = [
     "submit",
     "tagger",
     "unregister",
+    "upload",
 ]
 
 _HOMES = (
@@ -160,6 +163,7 @@ _HOMES = (
     "toolkit.execution.run",
     "toolkit.execution.api",
     "toolkit.execution.clips",
+    "toolkit.execution.uploads",
 )  # from light to heavy: a name is looked for in this order
 
 

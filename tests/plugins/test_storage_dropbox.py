@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -324,6 +326,30 @@ def test_a_file_that_changes_on_its_way_arrives_as_it_is_in_the_end(
 
     send(tmp_path, path, progress=progress)
     assert box.files["/films/film.mp4"].data == changed
+
+
+def test_a_killed_process_loses_only_the_part_under_way(box: DropboxServer, tmp_path: Path) -> None:
+    path = a_file(tmp_path, 3 * PART)
+    box.spoil("files_upload_session_append_v2", Hang(), after=1)
+    command = [sys.executable, "-m", "toolkit.cli", "upload", str(path), "--to", ROOT[:-1]]
+    for one in ("privacy.remote=allow", "storage.dropbox.part_mb=4"):
+        command += ["--set", one]
+    command += ["--workspace", str(tmp_path)]
+    process = subprocess.Popen(command)
+    try:
+        while len(box.calls("files_upload_session_append_v2")) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    assert not box.files
+    box.asked.clear()
+    assert subprocess.run(command, check=False).returncode == 0
+    assert not box.calls("files_upload_session_start")
+    [rest] = box.calls("files_upload_session_append_v2")
+    assert rest["cursor"]["offset"] == 2 * PART
+    assert box.files["/films/film.mp4"].data == path.read_bytes()
 
 
 def test_videos_are_read_from_dropbox(box: DropboxServer, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from fault_proxy import (
     DropAnswer,
     Fault,
     Hang,
+    Pass,
     Proxy,
     Status,
 )
@@ -177,6 +180,36 @@ def test_an_upload_that_somebody_else_ended_begins_anew(cloud: Cloud) -> None:
     path = cloud.file(3 * PART)
     cloud.between.spoil(*cloud.part2, Status(404), times=1)
     cloud.send(path)
+    assert cloud.stored() == path.read_bytes()
+
+
+def test_a_killed_process_loses_only_the_part_under_way(cloud: Cloud) -> None:
+    path = cloud.file(3 * PART)
+    last = ("PUT", "partNumber=3") if cloud.url.startswith("s3") else cloud.part2
+    if cloud.url.startswith("gs"):
+        cloud.between.spoil(*cloud.part2, Pass(), times=2)
+    cloud.between.spoil(*last, Hang())
+    name = "fsspec"
+    command = [sys.executable, "-m", "toolkit.cli", "upload", str(path), "--to", cloud.root[:-1]]
+    settings = ["privacy.remote=allow", f"storage.{name}.part_mb=5"]
+    if cloud.options.anonymous:
+        settings.append(f"storage.{name}.anonymous=yes")
+    for one in settings:
+        command += ["--set", one]
+    command += ["--workspace", str(cloud.folder)]
+    process = subprocess.Popen(command)
+    wanted = 1 if cloud.url.startswith("s3") else 3
+    try:
+        while len(cloud.between.asked(*last)) < wanted:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    assert cloud.stored() is None
+    assert subprocess.run(command, check=False).returncode == 0
+    assert not cloud.between.asked(*cloud.begin)
+    assert len(cloud.between.asked("PUT", "")) <= 2  # the part, and what is there already
     assert cloud.stored() == path.read_bytes()
 
 

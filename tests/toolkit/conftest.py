@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cloud_servers import s3, s3_between
 
 from toolkit.hooks import local
 from toolkit.testing.clips import Shot, write_film
 from toolkit.testing.world import ClipTruth
+
+__all__ = ["s3", "s3_between"]
 
 TRUTHS = (
     ClipTruth("red", "circle", "one", "left", "white", "day"),

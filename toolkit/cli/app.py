@@ -11,6 +11,7 @@ from toolkit.cli import (
     analyze,
     chapters,
     clips,
+    clouds,
     cluster,
     config,
     doctor,
@@ -31,7 +32,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # their tracebacks would not be redacted
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (analyze, files, clips, results, chapters, plugins, models, cluster, config, doctor):
+for group in (
+    analyze,
+    files,
+    clips,
+    clouds,
+    results,
+    chapters,
+    plugins,
+    models,
+    cluster,
+    config,
+    doctor,
+):
     group.add_to(app)
 
 

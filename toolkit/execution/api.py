@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -17,6 +18,7 @@ from toolkit.errors import ConfigError
 from toolkit.execution.display import follow
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.run import RunHandle
+from toolkit.execution.uploads import clouds_of
 from toolkit.hooks.manager import PluginManager, configure
 from toolkit.insight import frames
 from toolkit.pipeline import Pipeline
@@ -137,7 +139,8 @@ def start(
         )
         engine = LocalEngine(pipeline, row, list(expand(words)))
         store, again = open_store(settings, plugins), _again(settings.workspace, file)
-        handle = RunHandle(store, row.id, engine=engine, again=again)
+        clouds = functools.partial(clouds_of, settings, plugins)
+        handle = RunHandle(store, row.id, engine=engine, again=again, clouds=clouds)
         engine.start()
     except BaseException:
         pipeline.close()
@@ -174,7 +177,8 @@ def attach(
     matches = [row.id for row in store.find(Run) if row.id.startswith(run_id)]
     full = matches[0] if len(matches) == 1 else run_id
     again = _again(settings.workspace, raw.file)
-    handle = _live.get(full) or RunHandle(store, full, again=again)
+    clouds = functools.partial(clouds_of, settings, plugins)
+    handle = _live.get(full) or RunHandle(store, full, again=again, clouds=clouds)
     handle.row  # noqa: B018 - raises where there is none
     return handle
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from toolkit.config import redact
-from toolkit.execution.progress import STAGES, Progress, Transfer
+from toolkit.execution.progress import STAGES, Progress, StageProgress, Transfer
 
 if TYPE_CHECKING:
     from toolkit.execution.run import RunHandle
 
-__all__ = ["as_html", "follow"]
+__all__ = ["as_html", "follow", "line"]
 
 _REFRESH_S = 0.125  # eight times a second: more floods a notebook's message channel
 _NOUNS = {
@@ -147,3 +147,15 @@ def _note(stage: str, progress: Progress) -> str:
         eta: Any = progress.eta_s
         note += f", {eta:.0f} s left" if eta and eta >= 1 else ""
     return note
+
+
+def line(run: RunHandle) -> str:
+    """A run in a line."""
+    progress = run.progress
+    scenes = progress.stages.get("tag", StageProgress())
+    sources = progress.stages.get("acquire", StageProgress())
+    words = [f"<Run {run.id}: {run.status}", f"{sources.total} sources"]
+    words.append(f"{scenes.done} scenes ({progress.reused} reused)")
+    if progress.failures:
+        words.append(f"{progress.failures} failures")
+    return ", ".join([*words, f"{progress.elapsed_s:.1f} s>"])

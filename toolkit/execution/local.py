@@ -22,6 +22,7 @@ from contextlib import suppress
 from toolkit.acquire import Skipped
 from toolkit.config import redact
 from toolkit.errors import CancelledError, DecodeError, ModelError, SourceError, ToolkitError
+from toolkit.execution import uploads
 from toolkit.execution.channel import Channel
 from toolkit.execution.feed import Feed
 from toolkit.execution.ledger import Ledger, Way
@@ -118,6 +119,9 @@ class LocalEngine:
             for worker in workers:
                 worker.start()
             self._watch(workers)
+            last = self._crowd("upload", self._upload, 1)
+            last[0].start()
+            self._watch(last)
         except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
             self._abort(error)
         status: RunStatus = "failed" if self.error else "cancelled" if self.cancel.asked else "done"
@@ -270,6 +274,11 @@ class LocalEngine:
         else:
             with suppress(CancelledError):  # the video stays pending, for the next run
                 self._complete.put(way)
+
+    def _upload(self) -> None:
+        row = self.ledger.row
+        for url, error in uploads.at_end(self.pipeline.crew, row, self.cancel):
+            self.ledger.fail("upload", url, error)
 
     def _synthesize(self) -> None:
         while taken := self._complete.take():

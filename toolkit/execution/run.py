@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import CancelledError, StoreError, ToolkitError
-from toolkit.execution import display
+from toolkit.execution import display, uploads
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.progress import Event, Progress, StageProgress
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
     from PIL.Image import Image
 
+    from toolkit.clouds import Clouds
     from toolkit.media.clip import Clip
 
 __all__ = ["RunHandle"]
@@ -40,6 +41,7 @@ class RunHandle:
         run_id: The run.
         engine: What drives it, if it is this process that does.
         again: Starts the same work again, for :meth:`resume` and :meth:`retry`.
+        clouds: Makes the clouds that files may be brought to, for :meth:`upload`.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class RunHandle:
         *,
         engine: LocalEngine | None = None,
         again: Callable[[Run, Sequence[str] | None], RunHandle] | None = None,
+        clouds: Callable[[], Clouds] | None = None,
     ) -> None:
         self.id = run_id
         self._store = store
         self._engine = engine
         self._again = again
+        self._clouds = clouds
 
     # ------------------------------------------------------------------ state
 
@@ -268,6 +272,16 @@ class RunHandle:
         footage = footage_of(self._store, self.row, video_id=only)
         return sheet_of(footage, columns=columns, width=width)
 
+    def upload(
+        self, to: str, what: Iterable[uploads.What] = uploads.USUAL, *, dry_run: bool = False
+    ) -> list[uploads.Upload]:
+        """Bring files of these kinds to a folder in a cloud, see :func:`toolkit.upload`."""
+        if self._clouds is None:
+            raise ToolkitError(f"The files of run {self.id} cannot be uploaded from here.")
+        with self._clouds() as clouds:
+            found = uploads.of_run(self._store, self.row, what, clouds.settings.workspace)
+            return uploads.complete(uploads.send(clouds, found, to, dry_run=dry_run))
+
     def _ids(self, scenes: pl.DataFrame | pl.Expr | Iterable[str] | None) -> set[str] | None:
         import polars as pl
 
@@ -280,14 +294,7 @@ class RunHandle:
     # ------------------------------------------------------------------ looks
 
     def __repr__(self) -> str:
-        progress = self.progress
-        scenes = progress.stages.get("tag", StageProgress())
-        sources = progress.stages.get("acquire", StageProgress())
-        words = [f"<Run {self.id}: {self.status}", f"{sources.total} sources"]
-        words.append(f"{scenes.done} scenes ({progress.reused} reused)")
-        if progress.failures:
-            words.append(f"{progress.failures} failures")
-        return ", ".join([*words, f"{progress.elapsed_s:.1f} s>"])
+        return display.line(self)
 
     def _repr_html_(self) -> str:
         return display.as_html(repr(self), self.progress)
