@@ -24,7 +24,7 @@ from toolkit.errors import (
     TagError,
 )
 from toolkit.hooks.manager import PluginManager
-from toolkit.records import Analysis, Answer, Completion, Scene, Source, Video
+from toolkit.records import Analysis, Answer, Completion, Record, Scene, Source, Video
 from toolkit.revisit import revisited
 from toolkit.scan import Found, Scan
 from toolkit.stages.analysis import Look
@@ -118,23 +118,23 @@ class Pipeline:
                 if last:
                     yield last
                 last = None
-                last = self._found(video, found, scan.size)
+                last = self.found(video, found, scan.size)
         except DecodeError:
             if last:
                 yield last  # whole, whatever became of the rest
             raise
         assert last is not None  # a scan finds at least one scene or raises
-        last.closing = [
-            Completion.of(video.id, "scan", self.crew.detector_key, last.scene.index + 1),
-            video.model_copy(
-                update={
-                    "frame_count": scan.frame_count,
-                    "share_read": scan.share_read,
-                    "truncated": scan.truncated,
-                }
-            ),
-        ]
+        seen = scan.frame_count, scan.share_read, scan.truncated
+        last.closing = self.closing(video, last.scene.index + 1, *seen)
         yield last
+
+    def closing(
+        self, video: Video, scenes: int, frames: int, share_read: float | None, truncated: bool
+    ) -> list[Record]:
+        """What is saved of a video when all of its scenes are: so many, of so many frames."""
+        update = {"frame_count": frames, "share_read": share_read, "truncated": truncated}
+        done = Completion.of(video.id, "scan", self.crew.detector_key, scenes)
+        return [done, video.model_copy(update=update)]
 
     def _asked(self, shown: tuple[int, int]) -> list[tuple[int, int]]:
         """The sizes that picked frames are converted to."""
@@ -142,7 +142,14 @@ class Pipeline:
         thumbnail = [thumbnails.size_of(shown, width)] if width else []
         return [size_of(shown, self.settings.sampling), *thumbnail]
 
-    def _found(self, video: Video, found: Found, size: tuple[int, int]) -> Work:
+    def found(self, video: Video, found: Found, size: tuple[int, int]) -> Work:
+        """A scene that was found as work, with its frames if somebody has to look at them.
+
+        Args:
+            video: The video.
+            found: The scene; its picked frames are let go.
+            size: Width and height of the video as shown, in pixels.
+        """
         scene = self._scene(video, found, size)
         work = pending(self.crew, video, [scene])[0]
         work.new.append(scene)

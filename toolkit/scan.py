@@ -19,7 +19,7 @@ from toolkit.stages.sampling import Reservoir
 from toolkit.stages.scenes import SceneDetector
 from toolkit.watchdog import Beat, watched
 
-__all__ = ["Found", "Scan"]
+__all__ = ["Found", "Scan", "is_truncated", "small_size"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Scan:
 
     def _read(self, stream: FrameStream, beat: Beat) -> Iterator[Found]:
         self.size = (stream.width, stream.height)
-        width, height = _small(self._video, self._detector.width)
+        width, height = small_size(self._video, self._detector.width)
         image_format = self._detector.image_format
         watch = self._detector.start(stream.frame_s, colours=stream.colours)
         budget = None
@@ -124,8 +124,7 @@ class Scan:
         yield from map(self._found, scenes.finish(stream.end_s))
         self.damaged = stream.damaged
         self.share_read = stream.share_read
-        missing_s = (1 - (stream.share_read or 1)) * (self._video.duration_s or 0)
-        self.truncated = missing_s > max(0.5, 3 * stream.frame_s)
+        self.truncated = is_truncated(self._video, stream.share_read, stream.frame_s)
 
     def _found(self, closed: Closed) -> Found:
         begin = closed.begin
@@ -150,7 +149,13 @@ class Scan:
             return list(frames)
 
 
-def _small(video: Video, width: int) -> tuple[int, int]:
+def is_truncated(video: Video, share_read: float | None, frame_s: float) -> bool:
+    """Whether more of the promised duration is missing than rounding explains."""
+    missing_s = (1 - (share_read or 1)) * (video.duration_s or 0)
+    return missing_s > max(0.5, 3 * frame_s)
+
+
+def small_size(video: Video, width: int) -> tuple[int, int]:
     """The size of a detector's frames: as stored, never enlarged, even."""
     width = max(2, min(width, video.width) // 2 * 2)
     return width, max(2, round(video.height * width / video.width / 2) * 2)

@@ -7,7 +7,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.stages.decode import DecodedFrame, Decoder, FrameSeries, frames_shown
+from toolkit.errors import DecodeError
+from toolkit.stages.decode import (
+    MOMENT_S,
+    DecodedFrame,
+    Decoder,
+    Entries,
+    FrameSeries,
+    frames_shown,
+)
+from toolkit_decode_pyav.entering import entries
 from toolkit_decode_pyav.metadata import read_metadata
 from toolkit_decode_pyav.opening import opened
 from toolkit_decode_pyav.seeking import Seeker
@@ -53,3 +62,18 @@ class PyAVDecoder(Decoder):
                     yield from frames_shown(again, seeker.unreached)
 
             yield FrameSeries(frames(), stream)
+
+    def entries(self, path: Path) -> Entries | None:
+        if self._options.skip_nonref:
+            return None  # which frames these are is known when they are decoded
+        with self.open(path) as stream, opened(path) as (container, video):
+            return entries(stream, container, video)
+
+    @contextmanager
+    def open_at(self, path: Path, time_s: float) -> Iterator[PyAVStream]:
+        with self.open(path) as stream:
+            if time_s > MOMENT_S and not stream.enter(Seeker(stream).onward(time_s)):
+                raise DecodeError(
+                    f"The decoding of '{path}' cannot begin at {time_s:g} s.", path=str(path)
+                )
+            yield stream

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from toolkit_decode_pyav.frame import PyAVFrame
     from toolkit_decode_pyav.stream import PyAVStream
 
-__all__ = ["Seeker"]
+__all__ = ["GUESSED", "Seeker"]
 
 _STEP_S = 0.5
-_GUESSED = frozenset({"mpeg"})
+GUESSED = frozenset({"mpeg"})
 """Containers that do not time every picture: after a seek FFmpeg guesses other times."""
 _MOST_HELD = 512
 """Packets that may wait, undecoded, until it is known where their group of pictures ends."""
@@ -49,7 +49,7 @@ class Seeker:
         self._stream = stream
         self._clock = Clock(stream.tick, stream.frame_s)
         self._clock.at(stream.first.pts if stream.first else None)
-        guessed = stream.container.format.name in _GUESSED
+        guessed = stream.container.format.name in GUESSED
         self._seekable = not (stream.use_dts or guessed)
         self._packets: Iterator[Packet[VideoStream]] = iter(())
         self._held: list[Packet[VideoStream]] = []
@@ -70,6 +70,26 @@ class Seeker:
                 return
             assert self._shown is not None
             yield self._stream.frame(self._shown, self._time(self._shown))
+
+    def onward(self, time_s: float) -> Iterator[VideoFrame]:
+        """The pictures from the one shown at a time on; none where no seek leads to it."""
+        if not (self._seekable and self._go_to(time_s + MOMENT_S)):
+            return
+        assert self._shown is not None
+        yield self._shown
+        self._shown = None
+        while True:
+            while self._ahead:
+                yield self._ahead.popleft()
+            if self._ended:
+                return
+            packet = next(self._packets, None)
+            if packet is None or packet.size:  # an empty one would tell the decoder of the end
+                self._held.extend([packet] if packet else ())
+                self._decode_held()
+            if packet is None:
+                self._ahead.extend(self._stream.decode(None))
+                self._ended = True
 
     def _go_on(self, until_s: float) -> bool:
         return self._key_s is not None and self._advance(until_s, landed=False)

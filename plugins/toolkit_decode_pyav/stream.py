@@ -82,6 +82,14 @@ class PyAVStream(Iterator[PyAVFrame]):
     def __next__(self) -> PyAVFrame:
         return next(self._frames)
 
+    def enter(self, pictures: Iterator[VideoFrame]) -> bool:
+        """Go on with these pictures of the file, in place of all; False if there are none."""
+        assert self.first is not None  # a stream that nothing was taken from
+        self._clock.at(self.first.pts)
+        self._pictures, self.damaged = pictures, 0
+        self.first = next(pictures, None)
+        return self.first is not None
+
     def _timed(self) -> Iterator[PyAVFrame]:
         picture = self.first
         numerator, denominator = self.tick.as_integer_ratio()

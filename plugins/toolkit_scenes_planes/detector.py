@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from dataclasses import dataclass, replace
-from math import exp, log
+from hashlib import blake2b
+from math import ceil, exp, log
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toolkit.records import Cut
@@ -14,8 +16,9 @@ from toolkit_scenes_planes import PlanesOptions, blends, jumps
 from toolkit_scenes_planes.fades import Fades, blank_near
 from toolkit_scenes_planes.judge import judges
 from toolkit_scenes_planes.picture import cell_side, changes, pictures
+from toolkit_scenes_planes.reach import BATCH, BEHIND, HELD, TOGETHER, held_times, late, stride_of
 from toolkit_scenes_planes.reel import Reel
-from toolkit_scenes_planes.rules import RulesPass
+from toolkit_scenes_planes.rules import NEIGHBOURS, RulesPass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,21 +32,12 @@ __all__ = ["PlanesDetector"]
 
 _Blend: TypeAlias = Literal["dissolve", "wipe"]
 
-_USUAL_S = 0.04
-"""Length of a frame at which blends are looked at, about; of faster videos, every other frame."""
 _LONGEST_S = 2.2
 """Longest blend that is looked for, whatever the frame rate."""
-_BEHIND = max(blends.HALVES) + blends.MARGIN
-"""Pictures after the middle of a blend that must be there to judge it."""
-_TOGETHER = 10
-"""Stretches whose middles are this close show the same blend."""
 _LASTING = 30
 """Pictures after which even a blend without end is settled."""
 _HOPE = -2.5
 """Odds by cheap features below which a stretch is not worth the dear ones."""
-_BATCH = 16
-"""Frames taken in one go: one by one, each would find the processor's caches full of the decoder's
-work, and numpy would cost more in calls than in numbers."""
 _SURE = 4.0
 """Odds of a fade: a picture that turns blank and comes back as another one."""
 
@@ -58,8 +52,19 @@ class PlanesDetector(SceneDetector):
         self._options = options
 
     def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
+        return self.resume(frame_s, 0, colours=colours)
+
+    def context(self, frame_s: float) -> int | None:
+        least = ceil(self._options.min_scene_s / frame_s)
         if self._options.method == "learned":
-            return _Pass(self._options, frame_s)
+            return max(held_times(frame_s), least) + BATCH + stride_of(frame_s)
+        return least + NEIGHBOURS + 1
+
+    def resume(
+        self, frame_s: float, number: int, *, colours: Colours | None = None
+    ) -> DetectorPass:
+        if self._options.method == "learned":
+            return _Pass(self._options, frame_s, number)
         return RulesPass(self._options, colours or Colours())
 
 
@@ -83,34 +88,39 @@ class _Found:
 class _Pass(DetectorPass):
     """One video. Frames have numbers; those of blends count every other frame of fast videos."""
 
-    def __init__(self, options: PlanesOptions, frame_s: float) -> None:
+    def __init__(self, options: PlanesOptions, frame_s: float, number: int) -> None:
         self._options = options
         self._least = log(options.threshold / (1 - options.threshold))
-        self._stride = max(1, round(_USUAL_S / frame_s))
+        self._stride = stride_of(frame_s)
         self._halves = [
             half
             for half in blends.HALVES
             if 2 * half * frame_s * self._stride <= _LONGEST_S or half == min(blends.HALVES)
         ]
-        held = _BEHIND + max(blends.HALVES) + blends.MARGIN + 2 + _BATCH
-        self._all = Reel(jumps.BEFORE + jumps.AFTER + 2 + _BATCH)
-        self._some = Reel(held)
-        self._late = (_BEHIND + _TOGETHER) * self._stride
-        self._times: deque[float] = deque(maxlen=self._late + 8 * held * self._stride)
+        # Frames are taken in the same batches wherever it begins, and have the same numbers.
+        self._passed_over = -number % (BATCH * self._stride)
+        self._first = number = number + self._passed_over
+        self._all = Reel(jumps.BEFORE + jumps.AFTER + 2 + BATCH, number)
+        self._some = Reel(HELD, number // self._stride)
+        self._late = late(frame_s)
+        self._times: deque[float] = deque(maxlen=held_times(frame_s))
         self._waiting: list[npt.NDArray[np.uint8]] = []
         self._fades = Fades(white=False), Fades(white=True)
         self._cuts: deque[int] = deque(maxlen=64)
         self._blend: list[_Found] = []
         self._found: list[_Found] = []
-        self._last = _Found(0, 0.0, "cut", 0.0, 0, 0)
+        self._last = _Found(number, 0.0, "cut", 0.0, number, number)
         self._since = 0.0
 
     def push(self, pts_s: float, image: npt.NDArray[np.uint8]) -> list[Cut]:
+        if self._passed_over:
+            self._passed_over -= 1
+            return []
         if not self._times:
             self._last = replace(self._last, at_s=pts_s)
         self._times.append(pts_s)
         self._waiting.append(image)
-        if len(self._waiting) < _BATCH:
+        if len(self._waiting) < BATCH:
             return []
         self._take()
         return self._settle(max(self._all.count - 1 - self._late, self._surest_cut()))
@@ -119,10 +129,37 @@ class _Pass(DetectorPass):
         if self._waiting:
             self._take()
         count = self._all.count
+        if count == self._first:
+            return []  # no frame was looked at
         self._judge_jumps(max(1, count - jumps.AFTER + 1), count)
-        self._judge_blends(max(0, self._some.count - _BEHIND), self._some.count)
+        self._judge_blends(max(0, self._some.count - BEHIND), self._some.count)
         self._end_blend()
         return self._settle(count)
+
+    def state(self) -> bytes:
+        # What is looked for begins at these frames, or later; what ended before meets none of it.
+        looked = (self._some.count - BEHIND - max(blends.HALVES) - 1) * self._stride
+        open_ = [found.first for found in (*self._blend, *self._found)]
+        open_ += [(blank.start - 1) * self._stride for f in self._fades for blank in f.blanks]
+        oldest = min([looked, *open_])
+        over_s = self._last.at_s + self._options.min_scene_s
+        known = oldest >= self._all.count - len(self._times)
+        over = known and not self._waiting and max(self._last.at, self._last.last) <= oldest
+        over = over and over_s <= self._time(max(0, oldest))
+        told = (
+            None if over else self._last,
+            [cut for cut in self._cuts if cut >= oldest - 2],
+            self._blend,
+            self._found,
+            self._since,
+            self._passed_over,
+            [fades.state() for fades in self._fades],
+        )
+        state = blake2b(repr(told).encode())
+        state.update(array("d", self._times))
+        for part in (self._all.state(), self._some.state(), *(w.tobytes() for w in self._waiting)):
+            state.update(part)
+        return state.digest()
 
     def _take(self) -> None:
         """Look at what the waiting frames show, and at what they let be seen of those before."""
@@ -130,7 +167,7 @@ class _Pass(DetectorPass):
         taken = pictures(self._waiting, cell_side(width, height * 2 // 3))
         self._waiting = []
         start, stride = self._all.count, self._stride
-        steps = changes(self._all[start - 1] if start else None, taken)
+        steps = changes(self._all[start - 1] if start > self._first else None, taken)
         self._all.extend(taken, steps)
         some, since = [], []
         for number, (picture, step) in enumerate(zip(taken, steps, strict=True), start=start):
@@ -145,7 +182,7 @@ class _Pass(DetectorPass):
         if self._options.fades:
             for now in range(looked, self._some.count):
                 self._watch_fades(now)
-        self._judge_blends(max(0, looked - _BEHIND), self._some.count - _BEHIND)
+        self._judge_blends(max(0, looked - BEHIND), self._some.count - BEHIND)
 
     def _judge_jumps(self, start: int, stop: int) -> None:
         for at in range(start, stop):
@@ -175,7 +212,7 @@ class _Pass(DetectorPass):
             if self._blend:
                 quiet = at * self._stride - max(found.at for found in self._blend)
                 lasting = at * self._stride - self._blend[0].at
-                if quiet > _TOGETHER * self._stride - 1 or lasting > _LASTING * self._stride:
+                if quiet > TOGETHER * self._stride - 1 or lasting > _LASTING * self._stride:
                     self._end_blend()
 
     def _judge_blend(self, at: int, half: int, kinds: Sequence[_Blend]) -> None:
@@ -232,7 +269,7 @@ class _Pass(DetectorPass):
 
         No stretch crosses a cut, and none that is still to be judged ends before this one.
         """
-        judged = (self._some.count - _BEHIND + min(blends.HALVES)) * self._stride
+        judged = (self._some.count - BEHIND + min(blends.HALVES)) * self._stride
         if any(fades.undecided for fades in self._fades):
             return -1
         cuts = [found.at for found in self._found if found.kind == "cut" and found.at < judged]

@@ -72,6 +72,12 @@ class Blank:
         if level < 1.2 * self.least + _BARE:
             self._last = number
 
+    def state(self) -> tuple[object, ...]:
+        """Everything it knows."""
+        numbers = (self.start, self.stop, self._first, self._last)
+        levels = (self.usual, self.least, self._contrast, self._bare)
+        return (*numbers, *levels, self.before.digest)
+
     @property
     def middle(self) -> int:
         """Where the shots meet; a long stretch of black belongs to what comes before."""
@@ -105,6 +111,16 @@ class Fades:
     def undecided(self) -> bool:
         """Whether there may be a fade in the pictures it has seen."""
         return self._open is not None or bool(self._left)
+
+    @property
+    def blanks(self) -> list[Blank]:
+        """The stretches that may still turn out to be fades."""
+        return [*self._left, *([self._open] if self._open else [])]
+
+    def state(self) -> tuple[object, ...]:
+        """Everything that what it finds depends on."""
+        blanks = [blank.state() for blank in self.blanks]
+        return blanks, self._open is None, list(self._levels), list(self._contrasts)
 
     def step(self, reel: Reel, now: int) -> Blank | None:
         """Look at the next picture; gives a fade that has ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class Picture:
     def blocks(self) -> tuple[int, int]:
         _, rows, columns = self.coarse.shape
         return rows // min(2, rows), columns // min(2, columns)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Names what is kept of the frame: all else follows from it."""
+        return blake2b(self.fine.tobytes() + self.coarse.tobytes(), digest_size=16).digest()
 
     @cached_property
     def energy(self) -> float:

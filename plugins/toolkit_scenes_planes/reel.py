@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,16 +16,26 @@ __all__ = ["Reel"]
 class Reel:
     """A bounded memory of pictures. Asked for one that it does not hold, it gives the nearest.
 
+    Args:
+        held: How many pictures it holds.
+        first: The number of the first.
+
     Attributes:
-        count: How many pictures were added; the last one has this number less one.
+        count: The last picture has this number less one.
     """
 
-    def __init__(self, held: int) -> None:
+    def __init__(self, held: int, first: int = 0) -> None:
         self._held = held
         self._pictures: list[Picture] = []
         self._changes: list[float] = []
-        self._first = 0
-        self.count = 0
+        self._first = self.count = first
+
+    def state(self) -> bytes:
+        """Everything it holds, as a digest."""
+        state = blake2b(repr((self._first, self.count, self._changes)).encode())
+        for picture in self._pictures:
+            state.update(picture.digest)
+        return state.digest()
 
     def extend(self, pictures: Sequence[Picture], changes: Sequence[float]) -> None:
         """Take the next pictures, and how much each differs from the one before."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from toolkit.records import Cut
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     Levels: TypeAlias = npt.NDArray[np.uint8]
 
-__all__ = ["RulesPass"]
+__all__ = ["NEIGHBOURS", "RulesPass"]
 
 _CONTENT, _ADAPTIVE = 27.0, 15.0
 """Least change of a cut: the mean over hue (0 to 179), saturation and value (0 to 255)."""
@@ -38,6 +39,8 @@ _TIMES = 3.0
 """How many times the neighbours' change it must be."""
 _WINDOW = 2
 """Neighbours on each side, in frames."""
+NEIGHBOURS = 2 * _WINDOW + 1
+"""Frames that a decision looks at."""
 _BT601, _BT709 = (104597, -25675, -53279, 132201), (117504, -13954, -34903, 138453)
 """Red by V, green by U and by V, and blue by U, in 65536ths, limited range: FFmpeg's integers."""
 
@@ -59,6 +62,11 @@ class RulesPass(DetectorPass):
     def finish(self) -> list[Cut]:
         return []
 
+    def state(self) -> bytes:
+        state = blake2b(repr(self._rule.state()).encode())
+        state.update(b"" if self._before is None else self._before.tobytes())
+        return state.digest()
+
 
 class _Content:
     """Cuts that follow one another too soon become one, given when it is quiet again."""
@@ -68,9 +76,18 @@ class _Content:
         self._last: Cut | None = None  # the last frame with much change; at first the first frame
         self._any = False
         self._merged_from_s: float | None = None
+        self._now_s = 0.0
+
+    def state(self) -> object:
+        """What matters of the frames so far."""
+        last = self._last
+        if last and self._merged_from_s is None and self._now_s - last.at_s >= self._least_s:
+            return "quiet"  # whatever changed, and when: the next change is a cut
+        return last, self._any, self._merged_from_s, self._now_s
 
     def step(self, pts_s: float, change: float) -> list[Cut]:
         """What is certain after a frame that differs by this much from the one before."""
+        self._now_s = pts_s
         last = self._last or Cut(at_s=pts_s)
         quiet = pts_s - last.at_s >= self._least_s
         if change < _CONTENT:
@@ -98,6 +115,15 @@ class _Adaptive:
         self._least_s = least_s
         self._recent: deque[tuple[float, float]] = deque(maxlen=2 * _WINDOW + 1)
         self._last_s: float | None = None
+
+    def state(self) -> object:
+        """What matters of the frames so far."""
+        recent, last_s = list(self._recent), self._last_s
+        if len(recent) > 2 * _WINDOW and last_s is not None:
+            following_s, _ = recent[_WINDOW + 1]
+            if following_s - last_s >= self._least_s:
+                last_s = None  # long enough ago for all frames to come
+        return recent, last_s
 
     def step(self, pts_s: float, change: float) -> list[Cut]:
         """What is certain after a frame that differs by this much from the one before."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -59,10 +60,21 @@ class TransNetDetector(SceneDetector):
         return {"weights": self._hash}
 
     def start(self, frame_s: float, *, colours: Colours | None = None) -> DetectorPass:
+        return self.resume(frame_s, 0, colours=colours)
+
+    def _loaded(self) -> Network:
+        if self._network is None:
+            self._network = Network(self._weights or self._packaged, self._options.device)
+        return self._network
+
+    def context(self, frame_s: float) -> int | None:
+        return max(2 * _WINDOW, _LONGEST) + ceil(self._options.min_scene_s / frame_s)
+
+    def resume(
+        self, frame_s: float, number: int, *, colours: Colours | None = None
+    ) -> DetectorPass:
         with self._lock:
-            if self._network is None:
-                self._network = Network(self._weights or self._packaged, self._options.device)
-            return _Pass(self._network, self._options)
+            return _Pass(self._loaded(), self._options, number)
 
     def close(self) -> None:
         with self._lock:
@@ -74,7 +86,9 @@ class TransNetDetector(SceneDetector):
 class _Pass(DetectorPass):
     """At most 100 frames at 48 x 27, and 75 as they come, are kept."""
 
-    def __init__(self, network: Network, options: TransNetOptions) -> None:
+    def __init__(self, network: Network, options: TransNetOptions, number: int) -> None:
+        # The network sees the same windows of frames wherever it begins.
+        self._passed_over = -number % _JUDGED
         self._network = network
         self._judge = _Judge(options.threshold, options.min_scene_s)
         self._window: npt.NDArray[np.uint8] | None = None
@@ -82,6 +96,9 @@ class _Pass(DetectorPass):
         self._pts_s: list[float] = []
 
     def push(self, pts_s: float, image: npt.NDArray[np.uint8]) -> Iterable[Cut]:
+        if self._passed_over:
+            self._passed_over -= 1
+            return []
         self._new.append(image)
         self._pts_s.append(pts_s)
         known = _SIDE if self._window is None else len(self._window)
@@ -92,6 +109,13 @@ class _Pass(DetectorPass):
         while self._pts_s:
             cuts += self._look()
         return [*cuts, *self._judge.finish()]
+
+    def state(self) -> bytes:
+        told = (self._passed_over, self._pts_s, self._judge.state(self._pts_s))
+        state = hashlib.blake2b(repr(told).encode())
+        for images in (self._window, *self._new):
+            state.update(b"" if images is None else images.tobytes())
+        return state.digest()
 
     def _look(self) -> list[Cut]:
         """Judge the next 50 frames, or those that are left of the film."""
@@ -133,6 +157,14 @@ class _Judge:
         self._lasting = 0  # frames of the boundary that is open
         self._peak: tuple[float, float] | None = None  # its likeliest frame, until the next came
         self._cut: Cut | None = None  # what the boundary comes to as far as seen
+
+    def state(self, coming_s: Sequence[float]) -> object:
+        """What matters of the frames so far, if these are the times of the next."""
+        scene_s = self._scene_s
+        soonest_s = min([*coming_s[:1], *([self._cut.at_s] if self._cut else [])], default=0.0)
+        if scene_s is not None and soonest_s - scene_s >= self._min_scene_s:
+            scene_s = -1.0  # long enough ago for any cut to come
+        return scene_s, self._whole, self._lasting, self._peak, self._cut
 
     def next(self, pts_s: float, middle: float, whole: float) -> list[Cut]:
         """Take the next frame's probabilities; give the cut that is now certain, if one is."""

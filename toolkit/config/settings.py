@@ -203,6 +203,12 @@ class Execution(Section):
     scan_threads: int = Field(
         0, ge=0, le=256, description="Files decoded at once; 0: one a core, but four at most."
     )
+    chunk_s: float = Field(
+        1200.0,
+        ge=0,
+        description="Length in seconds of the parts in which a cluster scans a long file that "
+        "would hold up the end of a run; 0: none is. The results are those of one pass.",
+    )
     video_queue: int = Field(8, ge=1, description="Videos waiting for their scan.")
     scene_queue: int = Field(
         32, ge=1, description="Scenes, with their frames, waiting for the analyzers."

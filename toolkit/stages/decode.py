@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -20,6 +20,7 @@ __all__ = [
     "Colours",
     "DecodedFrame",
     "Decoder",
+    "Entries",
     "FrameSeries",
     "FrameStream",
     "ImageFormat",
@@ -38,6 +39,17 @@ class Colours(NamedTuple):
     """The colours are those of BT.709; otherwise those of BT.601."""
     full_range: bool = False
     """Black is 0 and white 255; otherwise 16 and 235."""
+
+
+class Entries(NamedTuple):
+    """Where the decoding of a file can begin, known without decoding it."""
+
+    frame_s: float
+    """The usual length of a frame in seconds."""
+    times_s: Sequence[float]
+    """When the frames are shown, ascending, as far as the file tells: damaged ones are counted."""
+    keys: Sequence[int]
+    """Numbers of the frames, places in ``times_s``, that decoding can begin with, ascending."""
 
 
 class DecodedFrame(Protocol):
@@ -160,3 +172,29 @@ class Decoder(Component):
         """
         with self.open(path) as stream:
             yield FrameSeries(frames_shown(stream, times_s), stream)
+
+    def entries(self, path: Path) -> Entries | None:
+        """Where decoding can begin; None where that is only at the start.
+
+        The file is read, which takes a while, but not decoded.
+
+        Raises:
+            NotAVideoError: There is no frame to decode.
+            DecodeError: The file cannot be read.
+        """
+        return None
+
+    def open_at(self, path: Path, time_s: float) -> AbstractContextManager[FrameStream]:
+        """A stream of the file's frames that begins with one of its ``entries``.
+
+        Frames and times are those that :meth:`open` gives, and so is what the stream tells at its
+        end; ``damaged`` counts what was seen on the way.
+
+        Args:
+            path: The file.
+            time_s: The time of the frame to begin with.
+
+        Raises:
+            DecodeError: The file cannot be read, or decoding cannot begin there.
+        """
+        raise NotImplementedError("a decoder with entries can begin at them")

@@ -16,12 +16,12 @@ from toolkit.stages.keeping import Budget, Kept
 from toolkit.stages.tones import tone_mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["LATE", "VERSION", "Reservoir", "fit", "frames_of", "size_of"]
+__all__ = ["LATE", "VERSION", "Reservoir", "fit", "frames_of", "judges", "size_of"]
 
 VERSION = "4"
 """Change it when other frames are chosen: it is part of the sampler's fingerprint."""
@@ -60,6 +60,11 @@ def fit(
 def size_of(shown: tuple[int, int], options: Sampling) -> tuple[int, int]:
     """The size that frames of a video, shown in this one, are looked at in."""
     return fit(*shown, options.max_pixels, options.multiple, options.min_pixels)
+
+
+def judges(options: Sampling) -> bool:
+    """Whether it takes a look at frames to choose among them."""
+    return bool(options.skip) or options.choose == "sharpest"
 
 
 class Reservoir:
@@ -104,7 +109,7 @@ class Reservoir:
         self._longest_s = longest_s
         self._image_format = image_format
         self._budget = budget
-        self._judges = bool(options.skip) or options.choose == "sharpest"
+        self._judges = judges(options)
         self._ages = _ages(options.frames)
         self._kept: dict[int, Kept] = {}
         self._seen, self._newest_s = 0, 0.0
@@ -118,11 +123,31 @@ class Reservoir:
         self._even = len(self._kept)
         self._make_room()
 
+    @classmethod
+    def holding(
+        cls,
+        options: Sampling,
+        image_format: ImageFormat,
+        frames: Iterable[tuple[DecodedFrame, npt.NDArray[np.uint8]]],
+    ) -> Reservoir:
+        """One that has kept these frames of a scene, each with its small image."""
+        reservoir = cls(options, image_format=image_format)
+        reservoir._kept = {n: Kept(*pair) for n, pair in enumerate(frames)}
+        return reservoir
+
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, frame: DecodedFrame, image: npt.NDArray[np.uint8]) -> None:
-        """Offer the next frame, with the small copy that was made for the detector."""
+    @property
+    def times_s(self) -> list[float]:
+        """Times of the frames that are kept."""
+        return [kept.frame.pts_s for kept in self._kept.values()]
+
+    def add(self, frame: DecodedFrame, image: npt.NDArray[np.uint8] | None) -> None:
+        """Offer the next frame, with the small copy that was made for the detector.
+
+        Without that copy, nothing can be picked by what frames show.
+        """
         number = self._seen
         self._seen += 1
         self._newest_s = frame.pts_s

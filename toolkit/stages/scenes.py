@@ -32,6 +32,15 @@ class DetectorPass:
     def finish(self) -> Iterable[Cut]:
         """The last cuts, when there are no more frames."""
 
+    def state(self) -> bytes:
+        """All that the cuts to come depend on, but for the frames to come.
+
+        Two readings of a video that are in the same state after the same frame find the same from
+        there on: this is how readings of its parts are joined, so nothing may be left out. What
+        cannot matter any more should be, or readings that began at different places never meet.
+        """
+        raise NotImplementedError("a reading that can begin in the middle of a video tells it")
+
 
 class SceneDetector(Component):
     """Finds scene boundaries in small frames, as they come."""
@@ -48,3 +57,26 @@ class SceneDetector(Component):
             frame_s: How long its frames usually last, in seconds.
             colours: What the numbers in yuv420p planes stand for; None: what is usual.
         """
+
+    def context(self, frame_s: float) -> int | None:
+        """How many frames a reading that began in the middle of a video needs, as a rule.
+
+        After so many it is as a rule in the state of one that began at the start. A detector of
+        which that is not known says None: it has to see every video from its start to its end.
+
+        Args:
+            frame_s: How long frames usually last, in seconds.
+        """
+        return None
+
+    def resume(
+        self, frame_s: float, number: int, *, colours: Colours | None = None
+    ) -> DetectorPass:
+        """Begin in the middle of a video, which ``context`` says can be done.
+
+        Args:
+            frame_s: As for ``start``.
+            number: How many frames come before the first that is pushed.
+            colours: As for ``start``.
+        """
+        raise NotImplementedError("a detector with a context can begin in the middle of a video")

@@ -134,6 +134,25 @@ class DecoderSuite:
             assert [time_s for time_s, _ in seen] == [times_s[n] for n in shown]
             assert all((s[1] == frames[n][1]).all() for s, n in zip(seen, shown, strict=True))
 
+    @pytest.mark.parametrize("kind", CASES)
+    def test_decoding_begins_at_every_entry(self, decoder: Decoder, kind: str, path: Path) -> None:
+        """The frames from an entry on are those of the stream, bit by bit, and so is its end."""
+        entries = decoder.entries(path)
+        if entries is None:
+            pytest.skip("decoding begins at the start alone")
+        with decoder.open(path) as stream:
+            frames = _seen(stream, stream.width, stream.height)
+        assert list(entries.times_s) == [time_s for time_s, _ in frames]
+        assert entries.frame_s == stream.frame_s
+        for key in sorted({0, *entries.keys}):
+            with decoder.open_at(path, entries.times_s[key]) as late:
+                seen = _seen(late, late.width, late.height)
+            assert [time_s for time_s, _ in seen] == list(entries.times_s[key:])
+            pairs = zip(seen, frames[key:], strict=True)
+            assert all((one[1] == other[1]).all() for one, other in pairs)
+            assert (late.end_s, late.share_read) == (stream.end_s, stream.share_read)
+            assert (late.frame_s, late.colours) == (stream.frame_s, stream.colours)
+
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_turned_pictures_come_upright(
         self, decoder: Decoder, rotation: int, tmp_path: Path

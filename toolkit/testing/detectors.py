@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from toolkit.records import Cut
-from toolkit.stages.scenes import SceneDetector
+from toolkit.stages.scenes import DetectorPass, SceneDetector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,6 +111,32 @@ class SceneDetectorSuite:
         assert self.watch(detector, []) == []
         assert self.watch(detector, film([], detector.width)[:1]) == []
 
+    def test_a_reading_that_begins_in_the_middle_falls_in_step(
+        self, detector: SceneDetector
+    ) -> None:
+        """After its context it is in the state of one that began at the start, wherever it began.
+
+        From a frame on at which two readings are in the same state, they find the same.
+        """
+        context = detector.context(_FRAME_S)
+        if context is None:
+            pytest.skip("has to see all of a video")
+        joints = ["cut", "fade", "cut"] * (2 + context // (3 * _SHOT))
+        images = [convert(image, detector) for image in film(joints, detector.width)]
+        whole = _followed(detector.start(_FRAME_S), images, 0)
+        for number in (1, 7, 16, 45, 50, 51, 92, 99, 100, 101, 103, 133):
+            if number + context >= len(images):
+                continue
+            late = _followed(detector.resume(_FRAME_S, number), images, number)
+            same = [n for n in range(number, len(images)) if late[n][0] == whole[n][0]]
+            assert same, number
+            in_step = range(same[0], len(images))
+            assert all(late[n][1] == whole[n][1] for n in in_step[1:])
+            assert late[len(images)] == whole[len(images)]
+            assert same == list(in_step), number
+            # A fade that was under way, or changes that are merged, make it later.
+            assert same[0] <= number + context + 2 * _SHOT
+
     def test_readings_do_not_meet(self, detector: SceneDetector) -> None:
         """Two videos at once give what each gives alone."""
         joint = "cut" if "cut" in self.finds else "fade"
@@ -133,6 +159,18 @@ class SceneDetectorSuite:
     def test_identity_is_json(self, detector: SceneDetector) -> None:
         """It becomes part of a fingerprint."""
         assert json.loads(json.dumps(detector.identity())) == detector.identity()
+
+
+def _followed(
+    reading: DetectorPass, images: Images, number: int
+) -> dict[int, tuple[bytes, list[Cut]]]:
+    """By frame: the state after it, and the cuts that were told with it; at last the final ones."""
+    seen = {}
+    for n in range(number, len(images)):
+        cuts = list(reading.push(n * _FRAME_S, images[n]))
+        seen[n] = reading.state(), cuts
+    seen[len(images)] = b"", list(reading.finish())
+    return seen
 
 
 def film(joints: Iterable[str], width: int = 256, seed: int = 0) -> Images:
