@@ -95,7 +95,7 @@ def test_few_decoder_frames_are_held_and_few_converted_in_vain() -> None:
     options = Sampling(per_second=25, max_frames=64)
     kept = Reservoir(options, budget=Budget(SHORT, [(28, 28)]))
     for number in range(5000):
-        kept.add(Counted(number / 25), None)  # type: ignore[arg-type]
+        kept.add(Counted(number / 25), None)
         assert Counted.alive <= 17
     assert Counted.converted < 800  # the newest come and go; of them most are never converted
     del kept
