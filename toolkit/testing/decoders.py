@@ -13,22 +13,19 @@ many, too few or in another's place is seen whatever its timestamp says.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from toolkit.errors import DecodeError, NotAVideoError
-from toolkit.stages.decode import MOMENT_S, DecodedFrame, Decoder
+from toolkit.stages.decode import MOMENT_S, Decoder
 from toolkit.testing.decoder_cases import CASES, damage, groups_of
+from toolkit.testing.decoder_entries import EntrySuite, seen
 from toolkit.testing.media import BAD_FILES, cut_file, number_of, write_numbered
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 __all__ = ["DecoderSuite"]
 
@@ -39,7 +36,7 @@ _TRUNCATED: dict[str, dict[str, Any]] = {
 }
 
 
-class DecoderSuite:
+class DecoderSuite(EntrySuite):
     """The contract of :class:`toolkit.stages.decode.Decoder`, as tests."""
 
     unsupported: ClassVar[Mapping[str, str]] = {}
@@ -119,7 +116,7 @@ class DecoderSuite:
     def test_any_frame_at_any_time(self, decoder: Decoder, kind: str, path: Path) -> None:
         """Frames found by their times are those of the stream, bit by bit."""
         with decoder.open(path) as stream:
-            frames = _seen(stream, stream.width, stream.height)
+            frames = seen(stream, stream.width, stream.height)
         times_s = [time_s for time_s, _ in frames]
         after_s = [time_s + 0.001 for time_s in times_s]
         few = [[time_s] for time_s in times_s[:: len(times_s) // 5 or 1]]
@@ -130,28 +127,9 @@ class DecoderSuite:
                 for w in sorted(wanted)
             ]
             with decoder.frames_at(path, wanted[::-1]) as found:
-                seen = _seen(found, found.width, found.height)
-            assert [time_s for time_s, _ in seen] == [times_s[n] for n in shown]
-            assert all((s[1] == frames[n][1]).all() for s, n in zip(seen, shown, strict=True))
-
-    @pytest.mark.parametrize("kind", CASES)
-    def test_decoding_begins_at_every_entry(self, decoder: Decoder, kind: str, path: Path) -> None:
-        """The frames from an entry on are those of the stream, bit by bit, and so is its end."""
-        entries = decoder.entries(path)
-        if entries is None:
-            pytest.skip("decoding begins at the start alone")
-        with decoder.open(path) as stream:
-            frames = _seen(stream, stream.width, stream.height)
-        assert list(entries.times_s) == [time_s for time_s, _ in frames]
-        assert entries.frame_s == stream.frame_s
-        for key in sorted({0, *entries.keys}):
-            with decoder.open_at(path, entries.times_s[key]) as late:
-                seen = _seen(late, late.width, late.height)
-            assert [time_s for time_s, _ in seen] == list(entries.times_s[key:])
-            pairs = zip(seen, frames[key:], strict=True)
-            assert all((one[1] == other[1]).all() for one, other in pairs)
-            assert (late.end_s, late.share_read) == (stream.end_s, stream.share_read)
-            assert (late.frame_s, late.colours) == (stream.frame_s, stream.colours)
+                read = seen(found, found.width, found.height)
+            assert [time_s for time_s, _ in read] == [times_s[n] for n in shown]
+            assert all((s[1] == frames[n][1]).all() for s, n in zip(read, shown, strict=True))
 
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_turned_pictures_come_upright(
@@ -286,12 +264,6 @@ class DecoderSuite:
         with ThreadPoolExecutor(4) as pool:
             read = list(pool.map(lambda path: self.read(decoder, path)[0], paths * 2))
         assert read == [list(range(20 + i)) for i in range(4)] * 2
-
-
-def _seen(
-    frames: Iterable[DecodedFrame], width: int, height: int
-) -> list[tuple[float, npt.NDArray[np.uint8]]]:
-    return [(frame.pts_s, frame.rgb(width, height)) for frame in frames]
 
 
 def _reach(decoder: Decoder, how: str) -> Callable[[Path], object]:
