@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         TagError,
         ToolkitError,
     )
-    from toolkit.execution.api import analyze, attach, runs, search, submit
+    from toolkit.execution.api import analyze, attach, plan, runs, search, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
     from toolkit.execution.run import RunHandle
     from toolkit.execution.uploads import Upload, upload
@@ -141,6 +141,7 @@ __all__ = [
     "downloader",
     "hookimpl",
     "pictures",
+    "plan",
     "register",
     "runs",
     "scene_detector",

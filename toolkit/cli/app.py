@@ -17,6 +17,7 @@ from toolkit.cli import (
     doctor,
     files,
     models,
+    plan,
     plugins,
     results,
 )
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for group in (
     analyze,
+    plan,
     files,
     clips,
     clouds,

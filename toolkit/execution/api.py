@@ -21,12 +21,13 @@ from toolkit.execution.run import RunHandle
 from toolkit.execution.uploads import clouds_of
 from toolkit.hooks.manager import PluginManager, configure
 from toolkit.insight import frames
+from toolkit.insight.plan import Plan, planned
 from toolkit.pipeline import Pipeline
 from toolkit.records import Question, Run
 from toolkit.sources import anchored, expand
 from toolkit.stages.store import Store
 
-__all__ = ["analyze", "attach", "open_store", "resume", "runs", "search", "submit"]
+__all__ = ["analyze", "attach", "open_store", "plan", "resume", "runs", "search", "submit"]
 
 Asked = str | Question | Iterable[str | Question]
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -92,6 +93,31 @@ def submit(
     settings = asking(settings, (ask,) if isinstance(ask, str | Question) else ask)
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     return start(given, settings, plugins, raw.file)
+
+
+def plan(
+    sources: Sources,
+    *,
+    calibrate: bool = False,
+    config: str | os.PathLike[str] | None = None,
+    workspace: str | os.PathLike[str] | None = None,
+    **sections: Mapping[str, Any],
+) -> Plan:
+    """What :func:`analyze` would take: how much video, what is done already, time, disk, memory.
+
+    Args:
+        sources: As for :func:`analyze`, and so are those that are not told here.
+        calibrate: Measure on the first scenes of the shortest video, instead of asking past runs.
+        config: A config file.
+        workspace: Where results are kept.
+        sections: Settings by section.
+    """
+    arguments: dict[str, dict[str, Any]] = {name: dict(v) for name, v in sections.items()}
+    if workspace is not None:
+        arguments.setdefault("paths", {})["workspace"] = Path(workspace).absolute()
+    settings, plugins, _ = configure(config, arguments)
+    given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    return planned(given, settings, plugins, calibrate=calibrate)
 
 
 def asking(
