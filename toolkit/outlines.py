@@ -147,10 +147,10 @@ def filled(
             if look_of(image) != look:
                 return None
             pairs.append((frame, image))
-        picked = [frame for frame, _ in pairs]
+        picked: list[DecodedFrame] = [frame for frame, _ in pairs]
         if scene.choose:
             kept = Reservoir.holding(settings.sampling, detector.image_format, pairs)
-            picked = kept.pick(scene.start_s, scene.end_s)
+            picked = list(kept.pick(scene.start_s, scene.end_s))
         return Found(scene.index, scene.start_s, scene.end_s, scene.kind, scene.score, picked)
 
     def read(beat: Beat) -> Iterator[tuple[Found, tuple[int, int]]]:
