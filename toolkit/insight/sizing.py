@@ -71,6 +71,7 @@ class Cluster:
         scans: Cores that scan; 0: as many as keep the analyzers busy.
         batch: Scenes an analyzer takes at once.
         queue: Scenes that wait for each analyzer beyond those.
+        writers: Processes that tag and save scenes.
         rows_per_s: Rows a second that the store takes.
         read_bytes_per_s: Bytes of video a second that its storage gives.
         tasks_per_s: Scenes a second that one coordinator hands on.
@@ -81,6 +82,7 @@ class Cluster:
     scans: int = 0
     batch: int = 8
     queue: int = 8
+    writers: int = 1
     rows_per_s: float = 5000.0
     read_bytes_per_s: float = 1e9
     tasks_per_s: float = 1000.0
@@ -203,6 +205,7 @@ def sizing(
     paces = {
         "analyzers": analyzers / max(costs.analyze_s, 1e-9),
         "scans": scans / (costs.scan_s * costs.scene_s),
+        "writers": cluster.writers / max(costs.save_s, 1e-9),
         "store": cluster.rows_per_s / rows,
         "coordinator": cluster.tasks_per_s,
     }

@@ -6,7 +6,7 @@ import pytest
 
 from toolkit.insight.sizing import Cluster, Costs, Load, sizing
 
-COSTS = Costs(scan_s=0.1, scene_s=5.0, analyze_s=1.0, save_s=0.01, frames_bytes=5_000_000)
+COSTS = Costs(scan_s=0.1, scene_s=5.0, analyze_s=1.0, save_s=0.002, frames_bytes=5_000_000)
 
 
 def test_cores_that_keep_an_analyzer_busy() -> None:
