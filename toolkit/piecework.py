@@ -25,7 +25,7 @@ from toolkit.pipeline import Pipeline
 from toolkit.readings import Chunk, Joined, Reading, read
 from toolkit.records import Record, Video
 from toolkit.stages.component import Cancel
-from toolkit.work import Work
+from toolkit.work import Work, scanned
 
 __all__ = ["Piecework"]
 
@@ -48,7 +48,7 @@ class Piecework:
             DecodeError: The file cannot be read.
             CancelledError: ``cancel`` was set.
         """
-        if self._pipeline.scanned(video):
+        if scanned(self._crew, video):
             return None
         return plan(self._crew.decoder, self._crew.detector, video, self._settings, cancel)
 

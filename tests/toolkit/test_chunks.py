@@ -369,6 +369,7 @@ def test_the_store_holds_the_same(path: Path, tmp_path: Path) -> None:
         pipeline.crew.asked.clear()
         cancel = Cancel()
         video = pipeline.acquire(Source.of(str(path), "file"), lambda *_: None, cancel)
+        assert isinstance(video, Video)
         work = Piecework(pipeline)
         chunking = work.plan(video, cancel)
         assert bool(chunking) == bool(chunk_s)

@@ -73,6 +73,7 @@ def calibrated(path: Path, settings: Settings, plugins: PluginManager) -> Costs:
         try:
             source = Source.of(str(path), "file")
             video = pipeline.acquire(source, lambda *_: None, cancel)
+            assert isinstance(video, Video)  # a file is no playlist, and nothing limits it
             begun_s = time.process_time()
             works = list(islice(pipeline.scan(video, cancel), _CALIBRATED))
             scan_s = time.process_time() - begun_s

@@ -19,7 +19,7 @@ from toolkit.insight.sizing import Cluster, Load, Sizing, length, sizing
 from toolkit.pipeline import Pipeline
 from toolkit.records import Scene, Source, Video
 from toolkit.sources import Expanded, expand, stamp
-from toolkit.work import pending
+from toolkit.work import pending, scanned
 
 if TYPE_CHECKING:
     import polars as pl
@@ -193,7 +193,7 @@ def _item(pipeline: Pipeline, found: Expanded) -> Item:
 
 
 def _done(pipeline: Pipeline, video: Video) -> bool:
-    if not pipeline.scanned(video):
+    if not scanned(pipeline.crew, video):
         return False
     crew = pipeline.crew
     scenes = crew.store.find(Scene, video_id=video.id, detector=crew.detector_key)
