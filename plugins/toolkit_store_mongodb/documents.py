@@ -8,7 +8,7 @@ people read, for search.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import NoneType, UnionType
@@ -50,18 +50,19 @@ NAMES: dict[type[Record], str] = {
     Run: "runs",
 }
 INDEXES: dict[type[Record], tuple[tuple[str, ...], ...]] = {
-    Video: (("path",),),
-    Scene: (("video_id", "index"),),
-    Answer: (("scene_id",), ("video_id", "analyzer", "ask"), ("words",)),
-    Tag: (("scene_id",), ("video_id", "generation"), ("label",)),
-    Synthesis: (("video_id", "generation"), ("words",)),
-    Review: (("target_id",),),
-    Failure: (("run_id",), ("video_id",)),
-    Source: (("uri",), ("video_id",)),
-    Completion: (("item_id", "stage", "key"),),
-    RunSource: (("run_id",), ("source_id",), ("video_id",)),
-    Run: (("status",),),
+    Video: (("path",), ("seq",)),
+    Scene: (("video_id", "index", "seq"),),
+    Answer: (("scene_id",), ("video_id", "analyzer", "ask"), ("words",), ("seq",)),
+    Tag: (("scene_id",), ("video_id", "generation"), ("label",), ("seq",)),
+    Synthesis: (("video_id", "generation"), ("words",), ("seq",)),
+    Review: (("target_id",), ("seq",)),
+    Failure: (("run_id",), ("video_id",), ("seq",)),
+    Source: (("uri",), ("video_id",), ("seq",)),
+    Completion: (("item_id", "stage", "key"), ("seq",)),
+    RunSource: (("run_id",), ("source_id",), ("video_id",), ("seq",)),
+    Run: (("status",), ("seq",)),
 }
+"""The fields of indexes; the last one of a kind has its documents in their order."""
 SPOKEN = ("description", "question", "summary", "chapters")
 """The kinds of answers and syntheses that people read and search."""
 
@@ -124,12 +125,25 @@ class Shape(Generic[R]):
                 hint="It was probably edited by hand: mend or delete it.",
             ) from error
 
-    def order(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What documents are sorted by: scenes by video and index, others as first saved."""
-        seq = document.get("seq", 0)
-        if self.kind is Scene:
-            return (document.get("video_id"), document.get("index"), seq)
-        return (seq,)
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The fields that documents are sorted by."""
+        return INDEXES[self.kind][-1]
+
+    def index(self, where: Collection[str]) -> str:
+        """The name of the index to ask with conditions on these fields.
+
+        It is named, because the server may choose to walk through all documents in their order
+        where the first few hundred that it tries all fit.
+        """
+        if "id" in where:
+            return "_id_"
+
+        def covered(fields: tuple[str, ...]) -> int:
+            return next((i for i, one in enumerate(fields) if one not in where), len(fields))
+
+        best = max(INDEXES[self.kind], key=covered)
+        return "_".join(f"{field}_1" for field in (best if covered(best) else self.order))
 
     def queries(self, where: Mapping[str, Where]) -> Iterator[dict[str, Any]]:
         """Filters that together match what fits, no document twice.

@@ -59,7 +59,8 @@ _CODES: dict[int, _Fault] = {
     91: _AWAY,  # ShutdownInProgress
     112: _Fault("{place} was busy: others wrote the same records.", _AGAIN, retriable=True),
     121: _Fault(
-        "{place} refused a record.", "Somebody gave its collection validation rules: loosen them."
+        "{place} refused a record.",
+        "It breaks the validation rules of its collection. If somebody changed them, loosen them.",
     ),
     189: _AWAY,  # PrimarySteppedDown
     251: _AWAY,  # NoSuchTransaction

@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 from toolkit.errors import StoreError
 from toolkit_store_mongodb.documents import INDEXES, NAMES
 from toolkit_store_mongodb.faults import explained, passes
+from toolkit_store_mongodb.rules import lacking, validator
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
@@ -31,6 +32,7 @@ _ID = "store"
 _LOGIN = re.compile(r"^[\w+]+://(?P<login>.*)@", re.DOTALL)
 _HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
+_EXISTS, _UNAUTHORIZED = 48, 13
 _SHORTEST = 4  # a shorter "secret" would blank out half of every text
 
 
@@ -162,6 +164,7 @@ class Server:
 
     def _open(self, database: str) -> None:
         from bson.codec_options import CodecOptions
+        from pymongo import IndexModel
 
         options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
         self._database = self._client.get_database(database, codec_options=options)
@@ -188,15 +191,31 @@ class Server:
                 hint="Upgrade with: pip install -U video-analysis-toolkit",
                 place=self.place,
             )
-        self._make_indexes()
-
-    def _make_indexes(self) -> None:
-        """Make what is missing; the server leaves alone what is there."""
-        from pymongo import IndexModel
-
-        for kind, indexes in INDEXES.items():
+        self._make_collections()
+        for kind, indexes in INDEXES.items():  # the server leaves alone what is there
             models = [IndexModel([(field, 1) for field in fields]) for fields in indexes]
             self._database[NAMES[kind]].create_indexes(models)
+
+    def _make_collections(self) -> None:
+        """Make those that are missing, and give those their rules that have none."""
+        from pymongo.errors import OperationFailure
+
+        there = {
+            one["name"]: one["options"].get("validator", {})
+            for one in self._database.list_collections(filter={"name": {"$in": [*NAMES.values()]}})
+        }
+        for kind, name in NAMES.items():
+            rules = validator(kind)
+            try:
+                if name not in there:
+                    self._database.create_collection(name, check_exists=False, validator=rules)
+                elif lacking(rules, there[name]):
+                    self._database.command("collMod", name, validator=rules)
+            except OperationFailure as error:
+                # Another process was faster; or the login may make collections, and not change
+                # them (readWrite): then the rules stay as they are.
+                if error.code not in (_EXISTS, _UNAUTHORIZED):
+                    raise
 
 
 def _defaults(timeout_s: float) -> dict[str, object]:

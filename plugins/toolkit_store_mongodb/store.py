@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.errors import StoreError
@@ -11,6 +11,7 @@ from toolkit.records import Answer, Record, Synthesis
 from toolkit.stages.store import Hit, Store, Where
 from toolkit_store_mongodb.documents import NAMES, shape
 from toolkit_store_mongodb.faults import explained
+from toolkit_store_mongodb.reading import stream
 from toolkit_store_mongodb.search import pipeline
 from toolkit_store_mongodb.server import Server
 from toolkit_store_mongodb.words import snippet, terms
@@ -59,20 +60,8 @@ class MongoDBStore(Store):
 
         self._server.steadily(attempt)
 
-    def find(self, kind: type[R], /, **where: Where) -> list[R]:
-        of = shape(kind)
-        rows = self._server.collection(of.name)
-        found: list[tuple[tuple[Any, ...], R]] = []
-        for query in of.queries(where):
-
-            def read(query: dict[str, Any] = query) -> list[tuple[tuple[Any, ...], R]]:
-                documents = rows.find(query, {"words": False})
-                return [(of.order(document), of.record(document)) for document in documents]
-
-            found += self._server.steadily(read)
-        # Mostly in order already, so that this costs less than an index that every write feeds.
-        found.sort(key=lambda pair: pair[0])
-        return [record for _, record in found]
+    def stream(self, kind: type[R], /, **where: Where) -> Iterator[R]:
+        return stream(self._server, shape(kind), where)
 
     def count(self, kind: type[Record], /, **where: Where) -> int:
         of = shape(kind)

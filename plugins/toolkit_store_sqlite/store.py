@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,12 +13,13 @@ from toolkit.errors import StoreError
 from toolkit.records import Record
 from toolkit.stages.store import Hit, Store, Where
 from toolkit_store_sqlite.files import Connections, transaction
-from toolkit_store_sqlite.tables import table
+from toolkit_store_sqlite.tables import Table, table
 from toolkit_store_sqlite.words import terms
 
 __all__ = ["SQLiteStore"]
 
 R = TypeVar("R", bound=Record)
+_AT_ONCE = 500  # rows read before the first of them is handed on
 
 # A scene (or a video, of which a synthesis speaks) fits when each term is in one of its texts, not
 # necessarily all in the same one. FTS5 gives the texts best first (bm25), so the first one of a
@@ -87,12 +88,16 @@ class SQLiteStore(Store):
         finally:
             self._writing.release()
 
-    def find(self, kind: type[R], /, **where: Where) -> list[R]:
+    def stream(self, kind: type[R], /, **where: Where) -> Iterator[R]:
         of = table(kind)
         clause, values = of.where(where)
-        with self._connections.borrow() as db:
-            rows = db.execute(of.select(clause), values).fetchall()
-        return of.records(rows)
+        return self._read(of, of.select(clause), values)
+
+    def _read(self, of: Table[R], query: str, values: Sequence[Any]) -> Iterator[R]:
+        # One query from its beginning to its end sees the file as it was at its beginning.
+        with self._connections.borrow() as db, closing(db.execute(query, values)) as rows:
+            while page := rows.fetchmany(_AT_ONCE):
+                yield from of.records(page)
 
     def count(self, kind: type[Record], /, **where: Where) -> int:
         of = table(kind)

@@ -13,6 +13,7 @@ from mongodb import opener
 from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from toolkit.errors import StoreError
 from toolkit.records import Answer, Ask, Completion, Run, Scene, Source
@@ -153,7 +154,7 @@ class TestDocuments:
         store.save([answer])
         spoils = {"$set": {"evidence": "no"}}, {"$set": {"micros": 1}}, {"$unset": {"video_id": 1}}
         for spoilt in spoils:
-            raw["answers"].update_one({}, spoilt)
+            raw["answers"].update_one({}, spoilt, bypass_document_validation=True)
             with pytest.raises(StoreError, match=f"'answers' holds a document.*{answer.id}"):
                 store.find(Answer)
 
@@ -188,12 +189,93 @@ class TestIndexes:
         open_store().close()
         raw["scenes"].drop_indexes()
         open_store().close()
-        assert "video_id_1_index_1" in raw["scenes"].index_information()
+        assert "video_id_1_index_1_seq_1" in raw["scenes"].index_information()
         raw["scenes"].drop_indexes()
-        raw["scenes"].create_index([("video_id", 1)], name="video_id_1_index_1")
+        raw["scenes"].create_index([("video_id", 1)], name="video_id_1_index_1_seq_1")
         with pytest.raises(StoreError, match="another index") as caught:
             open_store()
         assert "Drop" in (caught.value.hint or "")
+
+    def test_a_question_walks_no_index_but_that_of_its_conditions(
+        self, store: Store, raw: Database[dict[str, Any]]
+    ) -> None:
+        # The first answers all fit, so that the server, left alone, would walk through all of them.
+        first = [description(scene(index=i), "") for i in range(300)]
+        rest = [description(scene("video-2", i), "") for i in range(2000)]
+        store.save([*first, *rest])
+        raw.command("profile", 2)
+        assert store.find(Answer, scene_id=[one.scene_id for one in first]) == first
+        raw.command("profile", 0)
+        asked = raw["system.profile"].find({"ns": f"{raw.name}.answers"})
+        assert sum(one["docsExamined"] for one in asked) == 300
+
+
+class TestRules:
+    def test_other_programs_cannot_write_what_is_no_record(
+        self, store: Store, raw: Database[dict[str, Any]]
+    ) -> None:
+        store.save(full_records().values())
+        spoils: list[dict[str, Any]] = [
+            {"$set": {"evidence": "no"}},
+            {"$set": {"evidence.frame_times_s": ["1.5"]}},
+            {"$set": {"confidence": "high"}},
+            {"$unset": {"video_id": 1}},
+            {"$set": {"video_id": None}},
+        ]
+        for spoilt in spoils:
+            with pytest.raises(PyMongoError) as caught:
+                raw["answers"].update_one({}, spoilt)
+            assert getattr(caught.value, "code", None) == 121, spoilt
+        raw["answers"].update_one({}, {"$set": {"confidence": 1, "theirs": "a note"}})
+        assert store.find(Answer)[0].confidence == 1.0
+        with pytest.raises(PyMongoError):
+            raw["scenes"].insert_one({"video_id": "v"})
+
+    def test_they_are_checked_at_every_start(
+        self, open_store: OpenStore, raw: Database[dict[str, Any]]
+    ) -> None:
+        def rules() -> dict[str, Any]:
+            (found,) = raw.list_collections(filter={"name": "scenes"})
+            rules: dict[str, Any] = found["options"].get("validator", {})
+            return rules
+
+        open_store().close()
+        ours = rules()
+        raw.command("collMod", "scenes", validator={})
+        open_store().close()
+        assert rules() == ours
+        older = {**ours["$jsonSchema"], "properties": {"seq": {"bsonType": ["int", "long"]}}}
+        raw.command("collMod", "scenes", validator={"$jsonSchema": older})
+        open_store().close()
+        assert rules() == ours
+        newer = {**ours["$jsonSchema"], "properties": {**ours["$jsonSchema"]["properties"]}}
+        newer["properties"]["later"] = {"bsonType": "string"}
+        theirs = {"start_s": {"$gte": 0}}
+        for other in ({"$jsonSchema": newer}, theirs):
+            raw.command("collMod", "scenes", validator=other)
+            open_store().close()
+            assert rules() == other
+
+    def test_a_login_that_may_only_read_and_write_is_enough(
+        self, guarded: Mongod, database: str, tmp_path: Path
+    ) -> None:
+        login = {"username": "clerk", "password": uuid.uuid4().hex}
+        options = {key: guarded.options[key] for key in ("username", "password")}
+        file = guarded.options["tls_ca_file"]
+        with MongoClient[dict[str, Any]](guarded.uri, tlsCAFile=file, **options) as admin:
+            roles = [{"role": "readWrite", "db": database}]
+            admin["admin"].command(
+                "createUser", login["username"], pwd=login["password"], roles=roles
+            )
+            try:
+                with opener(guarded, database, tmp_path, **login)() as store:
+                    store.save([scene()])
+                admin[database].command("collMod", "scenes", validator={})
+                with opener(guarded, database, tmp_path, **login)() as store:
+                    assert store.find(Scene) == [scene()]
+            finally:
+                admin["admin"].command("dropUser", login["username"])
+                admin.drop_database(database)
 
 
 class TestOpening:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -73,15 +73,20 @@ class Store(Component):
         """
 
     @abstractmethod
-    def find(self, kind: type[R], /, **where: Where) -> list[R]:
-        """The records of a kind whose top-level fields fit.
+    def stream(self, kind: type[R], /, **where: Where) -> Iterator[R]:
+        """The records of a kind whose top-level fields fit, one after the other.
 
         Scenes come by video and index, everything else in the order first saved. A collection
-        may hold thousands of values.
+        may hold thousands of values. Memory does not grow with the number of records. Records
+        saved while this goes on may be among them or not; each comes once.
 
         Raises:
-            StoreError: They could not be read.
+            StoreError: They could not be read; or at once, where there is no such kind or field.
         """
+
+    def find(self, kind: type[R], /, **where: Where) -> list[R]:
+        """All that :meth:`stream` gives, as a list."""
+        return list(self.stream(kind, **where))
 
     @abstractmethod
     def count(self, kind: type[Record], /, **where: Where) -> int:
