@@ -158,7 +158,7 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
     for video in videos:
         if video_id not in (None, video.id):
             continue
-        scenes = results.scenes_of(store, run, [video])
+        scenes = list(results.scenes_of(store, run, [video]))
         written = results.syntheses_of(store, run, [video])
         said = results.answers_of(store, run, scenes)
         tags: dict[str | None, list[Tag]] = {}

@@ -6,11 +6,13 @@ labels, which the user chose, come and go. ``video_id`` and ``scene_id`` join th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import JsonValue
+
 from toolkit.insight import columns, results
-from toolkit.records import Analysis, Failure, Run, Scene, Video
+from toolkit.records import Analysis, Failure, Run, Scene, Tag, Video
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
@@ -31,19 +33,35 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     import polars as pl
 
     found = results.videos_of(store, run)
-    rows = results.scenes_of(store, run, found)
-    said = results.answers_of(store, run, rows)
-    analyses = [Analysis.of(scene.id, said[scene.id]) for scene in rows]
-    labels: dict[str | None, dict[str, None]] = {}
-    for tag in results.tags_of(store, run, found):
-        labels.setdefault(tag.scene_id, {})[tag.label] = None
-    signals, signals_type = columns.struct([analysis.signals for analysis in analyses])
-    scores, scores_type = columns.struct([{**analysis.labels} for analysis in analyses])
-    questions = list(dict.fromkeys(name for one in analyses for name in one.questions))
-    answers = [
-        columns.of_one_type([one.values.get(question) for one in analyses])
-        for question in questions
-    ]
+    place = _places(store, run, found)
+    # Of what was said only the values that the columns show are kept, not the records.
+    rows: list[tuple[list[Any], list[Any]]] = []
+    values: list[dict[str, JsonValue]] = []
+    measured: list[dict[str, JsonValue]] = []
+    scored: list[dict[str, JsonValue]] = []
+    for part in results.parts_of(results.scenes_of(store, run, found)):
+        said = results.answers_of(store, run, part)
+        tags = results.tags_on(store, run, part)
+        for scene in part:
+            analysis = Analysis.of(scene.id, said[scene.id])
+            first = [
+                *place(scene),
+                scene.duration_s,
+                scene.kind,
+                scene.score,
+                analysis.description or None,
+                analysis.sentiment and analysis.sentiment.label,
+                analysis.sentiment and analysis.sentiment.confidence,
+            ]
+            labels = list(dict.fromkeys(tag.label for tag in tags[scene.id]))
+            rows.append((first, [labels, scene.thumbnail or None, scene.id]))
+            values.append(analysis.values)
+            measured.append(analysis.signals)
+            scored.append({**analysis.labels})
+    signals, signals_type = columns.struct(measured)
+    scores, scores_type = columns.struct(scored)
+    questions = list(dict.fromkeys(name for one in values for name in one))
+    answers = [columns.of_one_type([one.get(question) for one in values]) for question in questions]
     before = {
         **_place_schema(),
         "duration_s": pl.Float64(),
@@ -65,24 +83,9 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
         columns.free(question, taken): kind
         for question, (_, kind) in zip(questions, answers, strict=True)
     }
-    place = _places(store, run, found, rows)
     table = [
-        [
-            *place[scene.id],
-            scene.duration_s,
-            scene.kind,
-            scene.score,
-            analysis.description or None,
-            analysis.sentiment and analysis.sentiment.label,
-            analysis.sentiment and analysis.sentiment.confidence,
-            *(given[row] for given, _ in answers),
-            list(labels.get(scene.id, ())),
-            signals[row],
-            scores[row],
-            scene.thumbnail or None,
-            scene.id,
-        ]
-        for row, (scene, analysis) in enumerate(zip(rows, analyses, strict=True))
+        [*first, *(given[row] for given, _ in answers), labels, signals[row], scores[row], *last]
+        for row, (first, (labels, *last)) in enumerate(rows)
     ]
     return columns.frame(table, {**before, **named, **after})
 
@@ -92,15 +95,16 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
     import polars as pl
 
     found = results.videos_of(store, run)
-    rows = results.scenes_of(store, run, found)
-    place = _places(store, run, found, rows)
-    order = {video.id: i for i, video in enumerate(found)}
-    table = [
-        [*place[key], tag.label, tag.score, tag.why, tag.tagger, tag.scene_id, tag.id]
-        for tag in results.tags_of(store, run, found)
-        if (key := tag.scene_id or tag.video_id) in place
-    ]
-    table.sort(key=lambda row: (order[row[0]], -1 if row[3] is None else row[3]))
+    place = _places(store, run, found)
+    whole: dict[str, list[Tag]] = {}
+    for tag in results.tags_of(store, run, found, whole=True):
+        whole.setdefault(tag.video_id, []).append(tag)
+    table = []
+    for video in found:
+        table += [[*place(video), *_tag(tag)] for tag in whole.get(video.id, ())]
+        for part in results.parts_of(results.scenes_of(store, run, [video])):
+            tags = results.tags_on(store, run, part)
+            table += [[*place(scene), *_tag(tag)] for scene in part for tag in tags[scene.id]]
     schema = {
         **_place_schema(),
         "label": pl.String(),
@@ -123,12 +127,10 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
     import polars as pl
 
     found = results.videos_of(store, run)
-    rows = results.scenes_of(store, run, found)
-    place = _places(store, run, found, rows)
-    said = results.answers_of(store, run, rows)
+    place = _places(store, run, found)
     table = [
         [
-            *place[scene.id],
+            *place(scene),
             answer.kind,
             answer.name,
             answer.text,
@@ -153,7 +155,9 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
             scene.id,
             answer.id,
         ]
-        for scene in rows
+        for part in results.parts_of(results.scenes_of(store, run, found))
+        for said in [results.answers_of(store, run, part)]
+        for scene in part
         for answer in said[scene.id]
     ]
     schema = {
@@ -237,15 +241,20 @@ def _place_schema() -> dict[str, pl.DataType]:
     }
 
 
+def _tag(tag: Tag) -> list[Any]:
+    return [tag.label, tag.score, tag.why, tag.tagger, tag.scene_id, tag.id]
+
+
 def _places(
-    store: Store, run: Run, videos: Sequence[Video], scenes: Iterable[Scene]
-) -> dict[str, list[Any]]:
-    """The first columns of a row, by the id of the scene or, with no scene in them, the video."""
+    store: Store, run: Run, videos: Sequence[Video]
+) -> Callable[[Scene | Video], list[Any]]:
+    """What gives the first columns of a row about a scene or, with no scene in them, a video."""
     titles = results.titles_of(videos, results.sources_of(store, run))
-    places: dict[str, list[Any]] = {}
-    for video in videos:
-        places[video.id] = [video.id, titles[video.id], video.path, None, None, None]
-    for scene in scenes:
-        place = places[scene.video_id][:3]
-        places[scene.id] = [*place, scene.index, scene.start_s, scene.end_s]
-    return places
+    known = {video.id: [video.id, titles[video.id], video.path] for video in videos}
+
+    def place(of: Scene | Video) -> list[Any]:
+        if isinstance(of, Video):
+            return [*known[of.id], None, None, None]
+        return [*known[of.video_id], of.index, of.start_s, of.end_s]
+
+    return place

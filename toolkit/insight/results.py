@@ -6,21 +6,26 @@ names the fingerprints of its own results: with them the rows are found again, w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import PurePath
 
 from toolkit.records import Answer, Run, RunSource, Scene, Source, Synthesis, Tag, Video
-from toolkit.stages.store import Store
+from toolkit.stages.store import Store, Where
 
 __all__ = [
     "answers_of",
+    "parts_of",
     "scenes_of",
     "sources_of",
     "syntheses_of",
     "tags_of",
+    "tags_on",
     "titles_of",
     "videos_of",
 ]
+
+_AT_ONCE = 1000
 
 
 def videos_of(store: Store, run: Run) -> list[Video]:
@@ -58,18 +63,24 @@ def titles_of(videos: Iterable[Video], sources: Iterable[Source]) -> dict[str, s
     return {v.id: titles.get(v.id) or names.get(v.id) or PurePath(v.path).name for v in videos}
 
 
-def scenes_of(store: Store, run: Run, videos: Collection[Video]) -> list[Scene]:
+def scenes_of(store: Store, run: Run, videos: Iterable[Video]) -> Iterator[Scene]:
     """The scenes that the run's detector found in these videos: video by video, in order."""
-    place = {video.id: i for i, video in enumerate(videos)}
-    found = store.find(Scene, video_id=list(place), detector=run.lineage.detector)
-    return sorted(found, key=lambda scene: (place[scene.video_id], scene.index))
+    for video in videos:
+        yield from store.stream(Scene, video_id=video.id, detector=run.lineage.detector)
+
+
+def parts_of(scenes: Iterable[Scene]) -> Iterator[list[Scene]]:
+    """Scenes in parts of which each can be held in memory with all that was said about it."""
+    rest = iter(scenes)
+    while part := list(islice(rest, _AT_ONCE)):
+        yield part
 
 
 def answers_of(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, tuple[Answer, ...]]:
     """What the run's analyzers said about these scenes: scene id -> answers, in order asked."""
     asked = {pair: i for i, pair in enumerate(run.lineage.asks)}
     found: dict[str, list[Answer]] = {scene.id: [] for scene in scenes}
-    for answer in store.find(
+    for answer in store.stream(
         Answer,
         scene_id=list(found),
         analyzer=list({analyzer for analyzer, _ in asked}),
@@ -83,11 +94,27 @@ def answers_of(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, tup
     }
 
 
-def tags_of(store: Store, run: Run, videos: Iterable[Video]) -> list[Tag]:
-    """The tags that the run's taggers gave these videos and their scenes, best first."""
-    ids = [video.id for video in videos]
-    found = store.find(Tag, video_id=ids, generation=list(run.lineage.generations))
+def tags_of(store: Store, run: Run, videos: Iterable[Video], *, whole: bool = False) -> list[Tag]:
+    """The tags that the run's taggers gave these videos and their scenes, best first.
+
+    With ``whole`` only those of the videos themselves.
+    """
+    where: dict[str, Where] = {"video_id": [video.id for video in videos]}
+    if whole:
+        where["scene_id"] = None
+    found = store.find(Tag, generation=list(run.lineage.generations), **where)
     return sorted(found, key=lambda tag: (-tag.score, tag.label))
+
+
+def tags_on(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, list[Tag]]:
+    """The tags that the run's taggers gave these scenes: scene id -> tags, best first."""
+    found: dict[str, list[Tag]] = {scene.id: [] for scene in scenes}
+    generations = list(run.lineage.generations)
+    for tag in store.stream(Tag, scene_id=list(found), generation=generations):
+        found[tag.scene_id or ""].append(tag)
+    for tags in found.values():
+        tags.sort(key=lambda tag: (-tag.score, tag.label))
+    return found
 
 
 def syntheses_of(store: Store, run: Run, videos: Iterable[Video]) -> dict[str, list[Synthesis]]:

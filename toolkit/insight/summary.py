@@ -109,21 +109,21 @@ class Summary:
 def summarize(store: Store, run: Run) -> Summary:
     """Sum up what a store holds of a run."""
     videos = results.videos_of(store, run)
-    scenes = results.scenes_of(store, run, videos)
-    said = results.answers_of(store, run, scenes)
     ways = store.find(RunSource, run_id=run.id)
-    length = {scene.id: scene.duration_s for scene in scenes}
-    total = sum(length.values())
+    length: dict[str, float] = {}
     ends: dict[str, float] = {}
-    for scene in scenes:
-        ends[scene.video_id] = max(ends.get(scene.video_id, 0.0), scene.end_s)
     feelings: Counter[str] = Counter()
-    for scene in scenes:
-        if sentiment := Analysis.of(scene.id, said[scene.id]).sentiment:
-            feelings[sentiment.label] += 1
+    for part in results.parts_of(results.scenes_of(store, run, videos)):
+        said = results.answers_of(store, run, part)
+        for scene in part:
+            length[scene.id] = scene.duration_s
+            ends[scene.video_id] = max(ends.get(scene.video_id, 0.0), scene.end_s)
+            if sentiment := Analysis.of(scene.id, said[scene.id]).sentiment:
+                feelings[sentiment.label] += 1
+    total = sum(length.values())
     tagged: dict[str, set[str]] = {}
     for tag in results.tags_of(store, run, videos):
-        if tag.scene_id in length:
+        if tag.scene_id and tag.scene_id in length:
             tagged.setdefault(tag.label, set()).add(tag.scene_id)
     shares = [
         TagShare(label, len(ids), sum(length[id_] for id_ in ids) / total if total else 0.0)
@@ -143,9 +143,9 @@ def summarize(store: Store, run: Run) -> Summary:
         status=run.status,
         videos=len(videos),
         sources=len(ways),
-        scenes=len(scenes),
+        scenes=len(length),
         duration_s=sum(video.duration_s or ends.get(video.id, 0.0) for video in videos),
-        mean_scene_s=total / len(scenes) if scenes else 0.0,
+        mean_scene_s=total / len(length) if length else 0.0,
         sentiments={name: feelings[name] for name in _FEELINGS if feelings[name]},
         tags=tuple(shares[:_TOP]),
         failures=dict(errors.most_common()),
