@@ -53,6 +53,10 @@ def store(open_store: OpenStore) -> Iterator[Store]:
 
 @pytest.mark.slow
 class TestMongoDBStore(StoreSuite):
+    """A server that stands alone: it knows no transactions."""
+
+    batches_are_whole = False
+
     @pytest.fixture
     def open_store(
         self, alone: Mongod, database: str, raw: Database[dict[str, Any]], tmp_path: Path
@@ -63,6 +67,8 @@ class TestMongoDBStore(StoreSuite):
 @pytest.mark.slow
 class TestMongoDBReplicaSetStore(StoreSuite):
     """The same with transactions, TLS and a login."""
+
+    streamed = 200_000
 
     @pytest.fixture
     def open_store(self, guarded: Mongod, database: str, tmp_path: Path) -> OpenStore:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-import subprocess
-import sys
-import threading
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -25,11 +22,11 @@ from pymongo.errors import PyMongoError
 import toolkit as tk
 from toolkit.errors import StoreError
 from toolkit.hooks.specs import Context
-from toolkit.records import Answer, Completion, Record, Run, Scene, Source
+from toolkit.records import Answer, Run, Scene
 from toolkit.testing.clips import Shot, write_film
 from toolkit.testing.mongod import Mongod, mongod, replica_set
 from toolkit.testing.samples import description, scene
-from toolkit.testing.stores import OpenStore
+from toolkit.testing.stores import OpenStore, ServedSuite
 from toolkit.testing.world import ClipTruth
 from toolkit_store_mongodb import MongoDBOptions, make
 from toolkit_store_mongodb.faults import store_error
@@ -207,109 +204,25 @@ class TestTrouble:
         assert fault.retriable
 
 
-@pytest.fixture(params=["alone", "replica set"])
-def own(request: pytest.FixtureRequest, mongod_program: None, tmp_path: Path) -> Iterator[Mongod]:
-    """A server that the test may end."""
-    how = mongod if request.param == "alone" else replica_set
-    with how(tmp_path / "server") as server:
-        yield server
-
-
-def batch(number: int) -> list[Record]:
-    sources = [Source.of(f"{number} {i}", "file") for i in range(10)]
-    return [*(Completion.of(one.id, "scan", "k") for one in sources), *sources]
-
-
 @pytest.mark.slow
-def test_a_server_that_is_killed_and_comes_back(own: Mongod, tmp_path: Path) -> None:
-    told: list[int] = []
-    found: list[int] = []
-    end = threading.Event()
+class TestServed(ServedSuite):
+    """Servers that a test may end: one that stands alone, and a replica set with TLS and login."""
 
-    def write() -> None:
-        while not end.is_set():
-            store.save(batch(len(told)))
-            told.append(len(told))
+    @pytest.fixture(params=["alone", "replica set"])
+    def server(
+        self, request: pytest.FixtureRequest, mongod_program: None, tmp_path: Path
+    ) -> Iterator[Mongod]:
+        how = mongod if request.param == "alone" else replica_set
+        with how(tmp_path / "server") as server:
+            yield server
 
-    def read() -> None:
-        while not end.is_set():
-            found.append(store.count(Source))
+    @pytest.fixture
+    def open_store(self, server: Mongod, tmp_path: Path) -> OpenStore:
+        return opener(server, "toolkit", tmp_path)
 
-    with opener(own, "toolkit", tmp_path)() as store, ThreadPoolExecutor(2) as pool:
-        working = [pool.submit(write), pool.submit(read)]
-
-        def more() -> None:
-            seen = len(told), len(found)
-            while not any(one.done() for one in working):
-                if len(told) > seen[0] + 20 and len(found) > seen[1] + 20:
-                    return
-                end.wait(0.02)
-
-        for _ in range(2):
-            more()
-            own.kill()
-            own.start()
-        more()
-        end.set()
-        for one in working:
-            one.result()
-        sources = store.find(Source)
-        assert [one.uri for one in sources] == [f"{n} {i}" for n in told for i in range(10)]
-        assert store.count(Completion) == len(sources)
-        assert found == sorted(found)
-
-
-@pytest.mark.slow
-def test_a_server_that_does_not_come_back(own: Mongod, tmp_path: Path) -> None:
-    with opener(own, "toolkit", tmp_path, timeout_s=1.0)() as store:
-        store.save(batch(0))
-        own.kill()
-        for work in (
-            lambda: store.save(batch(1)),
-            lambda: store.count(Source),
-            lambda: store.find(Source),
-            lambda: store.search("x"),
-        ):
-            with pytest.raises(StoreError) as caught:
-                work()
-            assert caught.value.retriable
-            assert caught.value.hint
-        own.start()
-        assert store.count(Source) == 10
-
-
-SAVING = """
-import sys
-from toolkit.records import Completion, Source
-from toolkit_store_mongodb.server import Server
-from toolkit_store_mongodb.store import MongoDBStore
-
-uri, username, password, file = sys.argv[1:]
-login = {"username": username, "password": password, "settings": {"tlsCAFile": file}}
-store = MongoDBStore(Server(uri, **(login if file else {})))
-for batch in range(10**6):
-    sources = [Source.of(f"{batch} {i}", "file") for i in range(10)]
-    store.save([*sources, *(Completion.of(one.id, "scan", "k") for one in sources)])
-    print(batch + 1, flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_a_writer_that_is_killed_loses_no_batch(own: Mongod, tmp_path: Path) -> None:
-    login = [own.options.get(key, "") for key in ("username", "password", "tls_ca_file")]
-    with subprocess.Popen(
-        [sys.executable, "-c", SAVING, own.uri, *login], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        told = [int(process.stdout.readline()) for _ in range(20)]
-        process.kill()
-    with opener(own, "toolkit", tmp_path)() as store:
-        sources, completions = store.count(Source), store.count(Completion)
-        assert sources >= completions >= told[-1] * 10
-        if own.options:  # with transactions
-            assert sources == completions
-            assert sources % 10 == 0
-        store.save([scene()])
+    @pytest.fixture
+    def open_impatient(self, server: Mongod, tmp_path: Path) -> OpenStore:
+        return opener(server, "toolkit", tmp_path, timeout_s=1.0)
 
 
 def test_a_run_keeps_its_results_in_mongodb(guarded: Mongod, database: str, tmp_path: Path) -> None:

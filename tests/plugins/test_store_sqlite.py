@@ -49,6 +49,10 @@ def raw(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 class TestSQLiteStore(StoreSuite):
+    test_many_rows_take_little_memory = pytest.mark.slow(
+        StoreSuite.test_many_rows_take_little_memory
+    )
+
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> OpenStore:
         return functools.partial(make, SQLiteOptions(), Context(tmp_path, tmp_path))

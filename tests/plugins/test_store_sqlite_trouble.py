@@ -7,8 +7,6 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +16,7 @@ import pytest
 
 from toolkit.errors import StoreError
 from toolkit.hooks.specs import Context
-from toolkit.records import Answer, Completion, Scene, Source
+from toolkit.records import Answer, Completion, Scene
 from toolkit.stages.store import Store
 from toolkit.testing.samples import description, scene
 from toolkit.testing.stores import OpenStore
@@ -160,35 +158,6 @@ class TestTrouble:
             assert "the original" in fault.message
             assert fault.hint
             assert fault.__cause__ is error
-
-
-SAVING = """
-import sys
-from pathlib import Path
-from toolkit.records import Completion, Source
-from toolkit_store_sqlite.store import SQLiteStore
-
-store = SQLiteStore(Path(sys.argv[1]))
-for batch in range(10**6):
-    sources = [Source.of(f"{batch} {i}", "file") for i in range(10)]
-    store.save([*sources, *(Completion.of(one.id, "scan", "k") for one in sources)])
-    print(batch + 1, flush=True)
-"""
-
-
-def test_a_process_that_is_killed_loses_no_batch(open_store: OpenStore, file: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SAVING, str(file)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        told = [int(process.stdout.readline()) for _ in range(20)]
-        process.kill()
-    with open_store() as store:
-        sources = store.count(Source)
-        assert sources >= told[-1] * 10
-        assert sources % 10 == 0
-        assert store.count(Completion) == sources
-        store.save([scene()])
 
 
 @contextmanager

@@ -35,15 +35,16 @@ from toolkit.records import (
 from toolkit.stages.store import KINDS, Store
 from toolkit.testing.samples import TEXT, description, full_records, scene
 from toolkit.testing.store_search import SearchSuite
+from toolkit.testing.store_trouble import LimitsSuite, ServedSuite
 
-__all__ = ["OpenStore", "StoreSuite"]
+__all__ = ["OpenStore", "ServedSuite", "StoreSuite"]
 
 OpenStore: TypeAlias = Callable[[], Store]
 _BATCHES, _SIZE, _WRITERS = 10, 20, 4
 
 
-class StoreSuite(SearchSuite):
-    """What holds for every store."""
+class StoreSuite(SearchSuite, LimitsSuite):
+    """What holds for every store. That of a server passes :class:`ServedSuite` as well."""
 
     @pytest.fixture
     def open_store(self) -> OpenStore:
