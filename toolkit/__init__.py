@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from toolkit.execution.api import analyze, attach, plan, runs, search, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
+    from toolkit.execution.exchange import copy_store, export, import_
     from toolkit.execution.run import RunHandle
     from toolkit.execution.uploads import Upload, upload
     from toolkit.hooks.local import (
@@ -137,9 +138,12 @@ __all__ = [
     "analyzer",
     "attach",
     "clip",
+    "copy_store",
     "decoder",
     "downloader",
+    "export",
     "hookimpl",
+    "import_",
     "pictures",
     "plan",
     "register",
@@ -163,6 +167,7 @@ _HOMES = (
     "toolkit.hooks.local",
     "toolkit.execution.run",
     "toolkit.execution.api",
+    "toolkit.execution.exchange",
     "toolkit.execution.clips",
     "toolkit.execution.uploads",
 )  # from light to heavy: a name is looked for in this order

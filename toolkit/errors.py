@@ -148,7 +148,7 @@ class StalledError(DecodeError):
 
 
 class MediaError(ToolkitError):
-    """A clip, a sheet or a preview could not be made or written."""
+    """A clip, a sheet, a preview or an export could not be made or written."""
 
 
 class AnalysisError(ToolkitError):

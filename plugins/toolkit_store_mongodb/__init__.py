@@ -6,6 +6,7 @@ the database with any MongoDB client while the toolkit uses it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -16,7 +17,10 @@ from toolkit.hooks.specs import Context, StorePlugin, hookimpl
 from toolkit.stages.component import Options
 from toolkit.stages.store import Store
 
-__all__ = ["MongoDBOptions", "make", "toolkit_stores"]
+__all__ = ["MongoDBOptions", "database_of", "make", "toolkit_stores"]
+
+_NAME = re.compile(r"[\w-]{1,63}")
+_SERVERS_OWN = ("admin", "config", "local")
 
 
 class MongoDBOptions(Options):
@@ -41,9 +45,10 @@ class MongoDBOptions(Options):
         description="The server: mongodb://host:port, or mongodb+srv://host for Atlas.",
     )
     database: str = Field(
-        "toolkit",
-        pattern=r'^[^/\\. "$*<>:|?\x00]{1,63}$',
-        description="The database; it is made where it is missing.",
+        "",
+        pattern=r'^[^/\\. "$*<>:|?\x00]{0,63}$',
+        description="The database; it is made where it is missing. Empty for the one that the uri "
+        "names, or toolkit.",
     )
     username: SecretStr | None = Field(
         None, description="The login's name, where the uri does not hold it."
@@ -84,13 +89,19 @@ def make(options: MongoDBOptions, context: Context) -> Store:
     return MongoDBStore(
         Server(
             options.uri.get_secret_value(),
-            options.database,
+            options.database or database_of(options.uri.get_secret_value()),
             username=_told(options.username),
             password=_told(options.password),
             timeout_s=options.timeout_s,
             settings=settings,
         )
     )
+
+
+def database_of(uri: str) -> str:
+    """The database that stands behind the hosts, unless it is one that only knows the login."""
+    path = uri.partition("://")[2].rpartition("@")[2].partition("/")[2].partition("?")[0]
+    return path if _NAME.fullmatch(path) and path not in _SERVERS_OWN else "toolkit"
 
 
 def _told(secret: SecretStr | None) -> str | None:
@@ -106,5 +117,7 @@ def toolkit_stores() -> Iterator[StorePlugin]:
         options=MongoDBOptions,
         summary="A MongoDB server or Atlas, shared by many machines.",
         extra="mongodb",
+        place="uri",
+        schemes=("mongodb", "mongodb+srv"),
         requires=("pymongo", "snowballstemmer"),
     )

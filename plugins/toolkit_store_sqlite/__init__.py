@@ -53,4 +53,6 @@ def toolkit_stores() -> Iterator[StorePlugin]:
         options=SQLiteOptions,
         summary="One file, searched with SQLite's FTS5; safe for many processes of one machine.",
         extra="sqlite",
+        place="path",
+        suffixes=(".db", ".sqlite", ".sqlite3"),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from mongodb import opener
@@ -15,15 +16,19 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+import toolkit as tk
 from toolkit.errors import StoreError
+from toolkit.hooks.specs import Context
 from toolkit.records import Answer, Ask, Completion, Run, Scene, Source
 from toolkit.stages.store import KINDS, Store
 from toolkit.testing.mongod import Mongod
 from toolkit.testing.samples import TEXT, description, full_records, scene
 from toolkit.testing.stores import OpenStore, StoreSuite
-from toolkit_store_mongodb import MongoDBOptions
+from toolkit_store_mongodb import MongoDBOptions, database_of
 from toolkit_store_mongodb.documents import NAMES
 from toolkit_store_mongodb.words import snippet, stems, terms
+from toolkit_store_sqlite import SQLiteOptions
+from toolkit_store_sqlite import make as make_sqlite
 
 
 @pytest.fixture
@@ -325,6 +330,19 @@ class TestOpening:
             store.save(full_records().values())
             assert store.count(Scene) == 1
 
+    @pytest.mark.parametrize(
+        ("uri", "name"),
+        [
+            ("mongodb://me:a%2Fb@host:27017/archive?w=1", "archive"),
+            ("mongodb+srv://host/archive", "archive"),
+            ("mongodb://host", "toolkit"),
+            ("mongodb://host/?w=1", "toolkit"),
+            ("mongodb://host/admin", "toolkit"),  # where the login is known
+        ],
+    )
+    def test_a_uri_names_the_database(self, uri: str, name: str) -> None:
+        assert database_of(uri) == name
+
     def test_options_leave_results_alone(self) -> None:
         options = MongoDBOptions(uri=SecretStr("mongodb://me:secret-word@host"))
         assert options.identity() == {}
@@ -375,3 +393,30 @@ class TestSearch:
         assert [hit.snippet for hit in store.search("car street", limit=2**70)] == [
             "A [car] in a long, long [street] with many other things"
         ]
+
+
+def test_a_store_moves_to_mongodb_and_back(
+    guarded: Mongod, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [*full_records().values()]
+    records += [description(scene(index=i), TEXT) for i in range(1200)]
+    with make_sqlite(SQLiteOptions(path="from.db"), Context(tmp_path, tmp_path)) as store:
+        store.save(records)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MONGODB_PASSWORD", quote(guarded.options["password"], safe=""))
+    login = guarded.options["username"] + ":${MONGODB_PASSWORD}@"
+    place = f"{guarded.uri.replace('://', f'://{login}')}/{database}?authSource=admin"
+    (tmp_path / "config.ini").write_text(
+        f"[store.mongodb]\ntls_ca_file = {guarded.options['tls_ca_file']}\n", encoding="utf-8"
+    )
+    for _ in range(2):
+        copied = tk.copy_store("from.db", place)
+    assert {row.kind: row.written for row in copied} == {kind.__name__: 0 for kind in KINDS}
+    tk.copy_store(place, "sqlite:back")
+    with (
+        make_sqlite(SQLiteOptions(path="from.db"), Context(tmp_path, tmp_path)) as store,
+        make_sqlite(SQLiteOptions(path="back"), Context(tmp_path, tmp_path)) as back,
+        opener(guarded, database, tmp_path)() as mongodb,
+    ):
+        for kind in KINDS:
+            assert store.find(kind) == mongodb.find(kind) == back.find(kind)

@@ -61,7 +61,7 @@ def scenes(
     elif as_csv:
         typer.echo(_csv(found), nl=False)
     elif as_edl or as_otio:
-        from toolkit.cli import edits
+        from toolkit.exchange import edits
 
         typer.echo((edits.edl if as_edl else edits.otio)(video, found), nl=False)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,12 @@ import typer
 
 from toolkit.config import redact
 from toolkit.config.secrets import redact_json
+from toolkit.exchange.texts import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["clock", "console", "plain", "print_json", "size", "table", "working"]
-
-# C0 and C1 but for tab and newline, and what Unicode's UAX #9 has to override directions.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def print_json(data: dict[str, Any]) -> None:
@@ -31,12 +28,8 @@ def print_json(data: dict[str, Any]) -> None:
 
 
 def plain(text: str) -> str:
-    """Text from a file, a site or a model, as it may be shown in a terminal.
-
-    Control characters could move the cursor, change the window's title or turn the order of
-    letters around: they are replaced.
-    """
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", redact(text))
+    """Text from a file, a site or a model, as it may be shown in a terminal."""
+    return printable(redact(text))
 
 
 def clock(seconds: float) -> str:

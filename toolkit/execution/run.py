@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import CancelledError, StoreError, ToolkitError
+from toolkit.exchange.export import export
 from toolkit.execution import display, uploads
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.local import LocalEngine
@@ -267,9 +268,7 @@ class RunHandle:
         Raises:
             MediaError: There is no scene.
         """
-        ids = [id_ for id_ in self.videos["video_id"] if video and id_.startswith(video)]
-        only = ids[0] if len(ids) == 1 else video
-        footage = footage_of(self._store, self.row, video_id=only)
+        footage = footage_of(self._store, self.row, video_id=self._video(video))
         return sheet_of(footage, columns=columns, width=width)
 
     def upload(
@@ -281,6 +280,28 @@ class RunHandle:
         with self._clouds() as clouds:
             found = uploads.of_run(self._store, self.row, what, clouds.settings.workspace)
             return uploads.complete(uploads.send(clouds, found, to, dry_run=dry_run))
+
+    def export(
+        self,
+        to: str | os.PathLike[str],
+        *,
+        what: str | None = None,
+        form: str | None = None,
+        video: str | None = None,
+        force: bool = False,
+    ) -> list[Path]:
+        """Write the results to a file or a folder, see :func:`toolkit.export`.
+
+        ``video`` is the ``video_id`` of one video, or the start of it; None for all.
+        """
+        only = self._video(video)
+        return export(
+            self._store, self.row, Path(to), video_id=only, what=what, form=form, force=force
+        )
+
+    def _video(self, video: str | None) -> str | None:
+        ids = [id_ for id_ in self.videos["video_id"] if video and id_.startswith(video)]
+        return ids[0] if len(ids) == 1 else video
 
     def _ids(self, scenes: pl.DataFrame | pl.Expr | Iterable[str] | None) -> set[str] | None:
         import polars as pl

@@ -117,8 +117,19 @@ class TaggerPlugin(Plugin):
     stage, hook = "tags", "toolkit_taggers"
 
 
+@dataclass(frozen=True, kw_only=True)
 class StorePlugin(Plugin):
-    """A :class:`~toolkit.stages.store.Store`."""
+    """A :class:`~toolkit.stages.store.Store`.
+
+    Attributes:
+        place: The option that says where the store is, so that people can write ``NAME:PLACE``.
+        schemes: Of links that are such places as they stand.
+        suffixes: Of files that are such places; with any, every place is a file.
+    """
+
+    place: str = ""
+    schemes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
 
     stage, hook = "store", "toolkit_stores"
 

@@ -110,7 +110,7 @@ class LimitsSuite:
     def test_a_stream_goes_on_while_others_save(self, store: Store) -> None:
         before = [Source.of(str(i), "file") for i in range(3000)]
         store.save(before)
-        seen = []
+        seen: list[Source] = []
         for one in store.stream(Source):
             if len(seen) % 1000 == 0:
                 store.save([Source.of(f"new {len(seen)}", "file"), *before[:10]])

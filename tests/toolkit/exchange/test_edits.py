@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from toolkit.cli.edits import edl, rate_of, timecode
+from toolkit.exchange.edits import edl, rate_of, timecode
 from toolkit.records import Scene, Video
 
 FILM, NTSC, PAL = Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from toolkit.cli.output import plain
 from toolkit.errors import MissingExtraError
+from toolkit.exchange.texts import one_line
 from toolkit.records import Scene, Video
 
 __all__ = ["edl", "otio", "rate_of", "timecode"]
@@ -52,7 +52,7 @@ def edl(video: Video, scenes: Iterable[Scene]) -> str:
         rate /= 2
     path = Path(video.path)
     drops = ";" in timecode(0, rate)
-    name = plain(path.name).replace("\n", " ")
+    name = one_line(path.name)
     lines = [f"TITLE: {Path(name).stem}", f"FCM: {'DROP FRAME' if drops else 'NON-DROP FRAME'}", ""]
     for number, scene in enumerate(scenes, 1):
         start, end = (
@@ -72,7 +72,7 @@ def otio(video: Video, scenes: Sequence[Scene]) -> str:
     try:
         from opentimelineio import opentime, schema
     except ImportError as error:
-        raise MissingExtraError("scenes --otio", "otio", cause=error) from error
+        raise MissingExtraError("otio", "otio", cause=error) from error
     rate = float(rate_of(video))
 
     def moment(time_s: float) -> opentime.RationalTime:

@@ -1,0 +1,48 @@
+"""Scenes and tags in the form that FiftyOne reads.
+
+It is that of `FiftyOneTemporalDetectionDataset
+<https://docs.voxel51.com/user_guide/import_datasets.html>`_: labels of stretches of videos, in
+seconds. COCO and its like hold boxes in pictures, which the toolkit has none of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.insight import results
+from toolkit.records import Analysis, Run, Video
+from toolkit.stages.store import Store
+
+__all__ = ["fiftyone"]
+
+
+def fiftyone(store: Store, run: Run, videos: Iterable[Video]) -> str:
+    """Every scene as a label "scene" with what was said about it, and every tag of a scene."""
+    labels: dict[str, list[dict[str, Any]]] = {}
+    classes = {"scene": None}
+    for video in videos:
+        found = labels.setdefault(str(Path(video.path).absolute()), [])
+        for part in results.parts_of(results.scenes_of(store, run, [video])):
+            said = results.answers_of(store, run, part)
+            tags = results.tags_on(store, run, part)
+            for scene in part:
+                analysis = Analysis.of(scene.id, said[scene.id])
+                times = [scene.start_s, scene.end_s]
+                about = {"scene_id": scene.id, "index": scene.index}
+                facts = {**about, "description": analysis.description}
+                if analysis.sentiment:
+                    facts["sentiment"] = analysis.sentiment.label
+                found.append(_label("scene", times, facts))
+                for tag in tags[scene.id]:
+                    facts = {**about, "why": tag.why, "tagger": tag.tagger}
+                    found.append({**_label(tag.label, times, facts), "confidence": tag.score})
+                    classes[tag.label] = None
+    data = {"classes": [*classes], "labels": labels}
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def _label(label: str, times: Sequence[float], facts: dict[str, Any]) -> dict[str, Any]:
+    return {"label": label, "timestamps": [*times], "attributes": facts}
