@@ -1,26 +1,29 @@
-"""How fast the stores save and read, each beside its bare library writing the same values.
+"""How fast the stores save and read, each beside its bare library doing the same.
 
-Scenes with a description, an answer and signals each, in batches as the pipeline saves them. The
-bare libraries get rows that are ready-made, have one table or collection a kind without any other
-index, no search index, and the same durability: what nobody can be faster than. `sqlite3` has WAL
-and synchronous = NORMAL; `pymongo` has `bulk_write` with writes confirmed on the disk. MongoDB is
-a server of its own on this machine, once alone and, with --replica-set, with transactions.
+Scenes with their answers (a description, then a question's answer and signals), in batches as the
+pipeline saves them. The bare libraries get rows that are ready-made, have one table or collection a
+kind without any other index, no search index, no rules, and the same durability: what nobody can be
+faster than. `sqlite3` has WAL and synchronous = NORMAL; `pymongo` has `bulk_write` with writes
+confirmed on the disk. Store and library take turns, batch by batch; the making of records is not
+timed. MongoDB is a server of its own on this machine, once alone and, with --replica-set, with
+transactions.
 
-    python benchmarks/bench_store.py --scenes 10000 --batch 100
+    python benchmarks/bench_store.py --scenes 10000
+    python benchmarks/bench_store.py --scenes 1000000 --answers 1 --rounds 1 --store sqlite
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pymongo import InsertOne, MongoClient
 
@@ -35,25 +38,129 @@ from toolkit_store_mongodb.documents import shape
 from toolkit_store_sqlite.store import SQLiteStore
 from toolkit_store_sqlite.tables import table
 
-DESCRIPTION, QUESTION = Ask(kind="description"), Ask(kind="question", name="How many people?")
-SIGNALS = Ask(kind="signals")
+ASKS = (
+    Ask(kind="description"),
+    Ask(kind="question", name="How many people?"),
+    Ask(kind="signals"),
+)
+KINDS: tuple[type[Record], ...] = (Scene, Answer)
 WORDS = ["red", "car", "night", "two", "people", "walking", "a", "street", "in", "rain", "slowly"]
+A_FRAME = 100_000  # scenes; larger frames are not measured
+Rows = Mapping[type[Record], list[Any]]
 
 
-def rows(scenes: int) -> list[Record]:
-    """The records of so many scenes of one video, four a scene."""
-    records: list[Record] = []
+def batches(scenes: int, answers: int, size: int) -> Iterator[list[Record]]:
+    """The records of so many scenes of one video, made as they are needed."""
+    batch: list[Record] = []
     for index in range(scenes):
         scene = Scene.of("video", "detector", index, start_s=index * 4.0, end_s=index * 4.0 + 4)
         words = [WORDS[(index * k) % len(WORDS)] for k in range(1, 60)]
         measured = {"motion": index / scenes, "brightness": 0.5, "frozen": False}
-        records += [
-            scene,
-            Answer.of(scene, "analyzer", "qwen2vl", DESCRIPTION, text=" ".join(words)),
-            Answer.of(scene, "analyzer", "qwen2vl", QUESTION, text=" ".join(words[:5])),
-            Answer.of(scene, "analyzer", "signals", SIGNALS, value=measured),
-        ]
-    return records
+        said: list[dict[str, Any]] = [
+            {"text": " ".join(words)}, {"text": " ".join(words[:5])}, {"value": measured},
+        ]  # fmt: skip
+        batch.append(scene)
+        for ask, what in zip(ASKS[:answers], said, strict=False):
+            batch.append(Answer.of(scene, "analyzer", "sample", ask, **what))
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class Bare(Protocol):
+    """A library on its own."""
+
+    def ready(self, batch: list[Record]) -> Rows:
+        """The rows as the library takes them."""
+
+    def save(self, rows: Rows) -> None: ...
+
+    def read(self, kind: type[Record]) -> int:
+        """Read all rows of a kind, one after the other; how many there are."""
+
+
+class BareSQLite:
+    """Python's `sqlite3`."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        for kind in KINDS:
+            columns = table(kind).columns.replace('"id"', '"id" TEXT PRIMARY KEY')
+            db.execute(f"CREATE TABLE {table(kind).name} ({columns})")
+
+    def ready(self, batch: list[Record]) -> Rows:
+        rows: dict[type[Record], list[Any]] = {}
+        for record in batch:
+            rows.setdefault(type(record), []).append(table(type(record)).row(record))
+        return rows
+
+    def save(self, rows: Rows) -> None:
+        self.db.execute("BEGIN IMMEDIATE")
+        for kind, values in rows.items():
+            holes = ", ".join("?" for _ in values[0])
+            self.db.executemany(f"INSERT INTO {table(kind).name} VALUES ({holes})", values)  # noqa: S608
+        self.db.execute("COMMIT")
+
+    def read(self, kind: type[Record]) -> int:
+        return sum(1 for _ in self.db.execute(f"SELECT * FROM {table(kind).name}"))  # noqa: S608
+
+
+class BareMongoDB:
+    """`pymongo`."""
+
+    def __init__(self, client: MongoClient[dict[str, Any]]) -> None:
+        client.drop_database("bare")
+        self.db = client["bare"]
+
+    def ready(self, batch: list[Record]) -> Rows:
+        rows: dict[type[Record], list[Any]] = {}
+        for record in batch:
+            row = {"_id": record.id, **shape(type(record)).document(record)}
+            row.pop("words", None)
+            rows.setdefault(type(record), []).append(InsertOne(row))
+        return rows
+
+    def save(self, rows: Rows) -> None:
+        for kind, inserts in rows.items():
+            self.db[shape(kind).name].bulk_write(inserts)
+
+    def read(self, kind: type[Record]) -> int:
+        return sum(1 for _ in self.db[shape(kind).name].find())
+
+
+def connected(server: Mongod) -> MongoClient[dict[str, Any]]:
+    options = dict(server.options)
+    if file := options.pop("tls_ca_file", None):
+        options["tlsCAFile"] = file
+    return MongoClient(server.uri, w="majority", journal=True, **options)
+
+
+class Measured:
+    """The times of one store and its bare library, round by round, in seconds."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, list[tuple[float, float | None, int]]] = {}
+        self.peak_mib = 0.0
+
+    def add(self, task: str, taken_s: float, bare_s: float | None, rows: int) -> None:
+        self.taken.setdefault(task, []).append((taken_s, bare_s, rows))
+
+    def show(self, name: str, sizes: tuple[float, float]) -> None:
+        print(f"{name}: {sizes[0]:.0f} bytes a row on the disk, bare {sizes[1]:.0f}")
+        for task, rounds in self.taken.items():
+            taken = statistics.median(one for one, _, _ in rounds)
+            rows = rounds[0][2]
+            line = f"  {task:13} {taken:9.3f} s"
+            line += f" {rows / taken:9,.0f} rows/s" if rows else " " * 17
+            if bare := [one for _, one, _ in rounds if one]:
+                ratio = statistics.median(one / b for one, b, _ in rounds if b)
+                line += f"   bare {rows / statistics.median(bare):9,.0f} rows/s: {ratio:.2f} x"
+            print(line)
+        print(f"  reading took {self.peak_mib:.0f} MiB more than there was before")
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -63,131 +170,96 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def save_bare_sqlite(path: Path, batches: Sequence[Sequence[Record]]) -> float:
-    """Wall time of bare `sqlite3` for the same rows."""
-    ready = []
-    for batch in batches:
-        kinds: dict[type[Record], list[tuple[object, ...]]] = {}
-        for record in batch:
-            kinds.setdefault(type(record), []).append(table(type(record)).row(record))
-        ready.append(kinds)
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        for kind in (Scene, Answer):
-            columns = table(kind).columns.replace('"id"', '"id" TEXT PRIMARY KEY')
-            db.execute(f"CREATE TABLE {table(kind).name} ({columns})")
-
-        def save() -> None:
-            for kinds in ready:
-                db.execute("BEGIN IMMEDIATE")
-                for kind, values in kinds.items():
-                    holes = ", ".join("?" for _ in values[0])
-                    db.executemany(f"INSERT INTO {table(kind).name} VALUES ({holes})", values)  # noqa: S608
-                db.execute("COMMIT")
-
-        return seconds(save)
-
-
-def save_bare_mongodb(server: Mongod, batches: Sequence[Sequence[Record]]) -> float:
-    """Wall time of bare `pymongo` for the same values."""
-    ready = []
-    for batch in batches:
-        kinds: dict[str, list[InsertOne[dict[str, Any]]]] = {}
-        for record in batch:
-            of = shape(type(record))
-            row = {"_id": record.id, **of.document(record)}
-            row.pop("words", None)
-            kinds.setdefault(of.name, []).append(InsertOne(row))
-        ready.append(kinds)
-    with client(server) as raw:
-        raw.drop_database("bare")
-
-        def save() -> None:
-            for kinds in ready:
-                for name, inserts in kinds.items():
-                    raw["bare"][name].bulk_write(inserts)
-
-        return seconds(save)
+def measure(measured: Measured, store: Store, bare: Bare, options: argparse.Namespace) -> None:
+    """One round."""
+    run = first_records(store, options.answers)
+    taken = again = bare_s = 0.0
+    saved = repeated = 0
+    every = max(1, options.scenes // 10_000)
+    for number, batch in enumerate(batches(options.scenes, options.answers, options.batch)):
+        rows = bare.ready(batch)
+        turns: list[Callable[[], None]] = [lambda: store.save(batch), lambda: bare.save(rows)]  # noqa: B023
+        if number % 2:
+            bare_s += seconds(turns[1])
+            taken += seconds(turns[0])
+        else:
+            taken += seconds(turns[0])
+            bare_s += seconds(turns[1])
+        saved += len(batch)
+        if number % every == 0:
+            again += seconds(turns[0])
+            repeated += len(batch)
+    measured.add("save", taken, bare_s, saved)
+    measured.add("save again", again, None, repeated)
+    before = peak_mib()
+    for kind in KINDS:
+        counted: list[int] = []
+        taken = seconds(lambda: counted.append(sum(1 for _ in store.stream(kind))))  # noqa: B023
+        bare_s = seconds(lambda: counted.append(bare.read(kind)))  # noqa: B023
+        assert counted[0] == counted[1]
+        measured.add(f"read {kind.__name__}", taken, bare_s, counted[0])
+    measured.peak_mib = max(measured.peak_mib, peak_mib() - before)
+    if options.scenes <= A_FRAME:
+        frame = seconds(lambda: frames.scenes(store, run))
+        measured.add("scenes frame", frame, None, saved)
+    measured.add("search", seconds(lambda: store.search('red "two people"')), None, 0)
 
 
-def client(server: Mongod) -> MongoClient[dict[str, Any]]:
-    options = dict(server.options)
-    if file := options.pop("tls_ca_file", None):
-        options["tlsCAFile"] = file
-    return MongoClient(server.uri, w="majority", journal=True, **options)
+def first_records(store: Store, answers: int) -> Run:
+    """The run of which all scenes are."""
+    source = Source.of("/film.mp4", "file", video_id="video")
+    pairs = tuple(("analyzer", ask.key) for ask in ASKS[:answers])
+    run = Run(id="run", lineage=Lineage(detector="detector", asks=pairs))
+    video = Video(
+        id="video", path="/film.mp4", size_bytes=1, container="mp4", duration_s=1.0, width=1,
+        height=1, codec="h264",
+    )  # fmt: skip
+    store.save([run, source, video, RunSource.of("run", source, video_id="video")])
+    return run
 
 
-def size_of(server: Mongod, database: str) -> int:
-    """Bytes on the disk of a database, once all of it is there."""
-    with client(server) as raw:
-        raw.admin.command("fsync")
-        found = raw[database].command("dbStats")
-        return int(found["storageSize"] + found["indexSize"])
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def save_all(batches: Sequence[Sequence[Record]], store: Store) -> None:
-    """Save all batches."""
-    for batch in batches:
-        store.save(batch)
+def sqlite_rounds(options: argparse.Namespace) -> None:
+    measured = Measured()
+    rows = options.scenes * (1 + options.answers)
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory() as name:
+            own, bare = Path(name, "toolkit.db"), Path(name, "bare.db")
+            with (
+                SQLiteStore(own) as store,
+                closing(sqlite3.connect(bare, isolation_level=None)) as db,
+            ):
+                measure(measured, store, BareSQLite(db), options)
+            sizes = own.stat().st_size / rows, bare.stat().st_size / rows
+    measured.show("sqlite", sizes)
 
 
-class Measured:
-    """The times of one store and its bare library, round by round."""
-
-    def __init__(self, name: str, bare: str) -> None:
-        self.name, self.bare = name, bare
-        self.taken: dict[str, list[float]] = {}
-        self.size_bytes = 0
-
-    def add(self, task: str, taken_s: float) -> None:
-        self.taken.setdefault(task, []).append(taken_s)
-
-    def show(self, rows: int) -> None:
-        reference = statistics.median(self.taken[self.bare])
-        print(f"{self.name}: {self.size_bytes / rows:.0f} bytes a row on the disk")
-        for task, times in self.taken.items():
-            median = statistics.median(times)
-            rate = "" if task == "search" else f"{rows / median:9,.0f} rows/s"
-            print(f"  {task:18} {median * 1000:8.1f} ms {median / reference:6.2f} x bare {rate}")
-
-
-def sqlite_round(
-    measured: Measured,
-    batches: Sequence[Sequence[Record]],
-    work: Callable[[Measured, Store], None],
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        measured.add(measured.bare, save_bare_sqlite(Path(folder, "bare.db"), batches))
-        with SQLiteStore(Path(folder, "toolkit.db")) as store:
-            work(measured, store)
-        measured.size_bytes = Path(folder, "toolkit.db").stat().st_size
-
-
-def mongodb_round(
-    server: Mongod,
-    measured: Measured,
-    batches: Sequence[Sequence[Record]],
-    work: Callable[[Measured, Store], None],
-) -> None:
-    measured.add(measured.bare, save_bare_mongodb(server, batches))
-    with client(server) as raw:
-        raw.drop_database("toolkit")
-    options = MongoDBOptions.model_validate({"uri": server.uri, **server.options})
-    with make_mongodb(options, Context(Path(), Path())) as store:
-        work(measured, store)
-    measured.size_bytes = size_of(server, "toolkit")
+def mongodb_rounds(server: Mongod, options: argparse.Namespace) -> None:
+    measured = Measured()
+    rows = options.scenes * (1 + options.answers)
+    settings = {"uri": server.uri, "timeout_s": 600, **server.options}
+    with connected(server) as client:
+        for _ in range(options.rounds):
+            client.drop_database("toolkit")
+            chosen = MongoDBOptions.model_validate(settings)
+            with make_mongodb(chosen, Context(Path(), Path())) as store:
+                measure(measured, store, BareMongoDB(client), options)
+            client.admin.command("fsync")
+            found = [client[name].command("dbStats") for name in ("toolkit", "bare")]
+        sizes = [(one["storageSize"] + one["indexSize"]) / rows for one in found]
+    measured.show("mongodb" + " (replica set)" * options.replica_set, (sizes[0], sizes[1]))
 
 
 @contextmanager
-def mongodb(wanted: bool, with_replica_set: bool) -> Iterator[Mongod | None]:
+def mongodb(with_replica_set: bool) -> Iterator[Mongod | None]:
     """A server to measure; None, and a line that says why, where there cannot be one."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            how = replica_set if with_replica_set else mongod
-            if wanted:
-                with how(Path(folder)) as server:
-                    yield server
+            with (replica_set if with_replica_set else mongod)(Path(folder)) as server:
+                yield server
                 return
         except NoMongodError as reason:
             print(f"MongoDB is left out: {reason}")
@@ -200,45 +272,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scenes", type=int, default=10_000)
+    parser.add_argument("--answers", type=int, default=3, choices=[1, 2, 3], help="a scene")
     parser.add_argument("--batch", type=int, default=100, help="records a transaction")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--store", choices=["both", "sqlite", "mongodb"], default="both")
     parser.add_argument("--replica-set", action="store_true", help="with TLS and transactions")
     options = parser.parse_args()
-    records = rows(options.scenes)
-    batches = [records[i : i + options.batch] for i in range(0, len(records), options.batch)]
-    source = Source.of("/film.mp4", "file", video_id="video")
-    pairs = tuple(("analyzer", ask.key) for ask in (DESCRIPTION, QUESTION, SIGNALS))
-    run = Run(id="run", lineage=Lineage(detector="detector", asks=pairs))
-    video = Video(
-        id="video", path="/film.mp4", size_bytes=1, container="mp4", duration_s=1.0, width=1,
-        height=1, codec="h264",
-    )  # fmt: skip
-    tasks: dict[str, Callable[[Store], object]] = {
-        "save": partial(save_all, batches),
-        "save again": partial(save_all, batches),
-        "find all": lambda store: [store.find(Scene), store.find(Answer)],
-        "scenes frame": lambda store: frames.scenes(store, run),
-        "search": lambda store: store.search('red "two people"'),
-    }
-
-    def work(measured: Measured, store: Store) -> None:
-        store.save([run, source, video, RunSource.of("run", source, video_id="video")])
-        for name, task in tasks.items():
-            measured.add(name, seconds(partial(task, store)))
-
-    print(f"{len(records)} rows, {options.batch} a transaction, median of {options.rounds}")
+    print(
+        f"{options.scenes:,} scenes with {options.answers} answers each, {options.batch} records a "
+        f"transaction, median of {options.rounds}"
+    )
     if options.store != "mongodb":
-        found = Measured("sqlite", "bare sqlite3 save")
-        for _ in range(options.rounds):
-            sqlite_round(found, batches, work)
-        found.show(len(records))
-    with mongodb(options.store != "sqlite", options.replica_set) as server:
-        if server:
-            found = Measured("mongodb", "bare pymongo save")
-            for _ in range(options.rounds):
-                mongodb_round(server, found, batches, work)
-            found.show(len(records))
+        sqlite_rounds(options)
+    if options.store != "sqlite":
+        with mongodb(options.replica_set) as server:
+            if server:
+                mongodb_rounds(server, options)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
+from pydantic import BaseModel
+
 from toolkit.errors import StoreError, choices
 from toolkit.records import (
     Answer,
@@ -81,7 +83,7 @@ class Shape(Generic[R]):
         kind: The kind.
         name: Its collection.
         moments: The fields that are moments.
-        nested: The fields that hold lists and objects.
+        nested: The fields that hold objects with any names in them.
     """
 
     kind: type[R]
@@ -245,9 +247,19 @@ def _shape(kind: type[R]) -> Shape[R]:
         parts.discard(NoneType)
         if parts == {datetime}:
             moments.append(field)
-        elif not all(p in (str, int, float, bool) or get_origin(p) is Literal for p in parts):
+        elif not _is_named(info.annotation):
             nested.append(field)
     return Shape(kind, NAMES[kind], tuple(moments), tuple(nested))
+
+
+def _is_named(annotation: Any) -> bool:
+    """Whether all names inside of a value with this type are those of fields of ours."""
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType, tuple):
+        return all(part in (NoneType, Ellipsis) or _is_named(part) for part in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return all(_is_named(info.annotation) for info in annotation.model_fields.values())
+    return annotation in (str, int, float, bool) or origin is Literal
 
 
 _SHAPES: dict[type[Record], Shape[Any]] = {kind: _shape(kind) for kind in NAMES}

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from toolkit.errors import StoreError, choices
 from toolkit.records import (
@@ -112,7 +114,16 @@ class Table(Generic[R]):
 
     def row(self, record: R) -> tuple[Any, ...]:
         """A record's values, in the order of the columns."""
-        return tuple(write(getattr(record, field)) for field, write in self.writers.items())
+        values = list(attrgetter(*self.writers)(record))
+        for i, write in self._writing:
+            values[i] = write(values[i])
+        return tuple(values)
+
+    @cached_property
+    def _writing(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        """The places of the columns whose values are not written as they are."""
+        writers = enumerate(self.writers.values())
+        return [(i, write) for i, write in writers if write is not _plain]
 
     def records(self, rows: Iterable[Sequence[Any]]) -> list[R]:
         """The records of rows that hold :attr:`columns`.
@@ -128,7 +139,7 @@ class Table(Generic[R]):
                 values = list(row)
                 for i in nested:
                     if values[i] is not None:
-                        values[i] = json.loads(values[i])
+                        values[i] = from_json(values[i])
                 found.append(self.kind.model_validate(dict(zip(fields, values, strict=True))))
         except ValueError as error:
             raise StoreError(
