@@ -9,7 +9,7 @@ timed. MongoDB is a server of its own on this machine, once alone and, with --re
 transactions.
 
     python benchmarks/bench_store.py --scenes 10000
-    python benchmarks/bench_store.py --scenes 1000000 --answers 1 --rounds 1 --store sqlite
+    python benchmarks/bench_store.py --scenes 1000000 --answers 0 --rounds 1
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scenes", type=int, default=10_000)
-    parser.add_argument("--answers", type=int, default=3, choices=[1, 2, 3], help="a scene")
+    parser.add_argument("--answers", type=int, default=3, choices=[0, 1, 2, 3], help="a scene")
     parser.add_argument("--batch", type=int, default=100, help="records a transaction")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--store", choices=["both", "sqlite", "mongodb"], default="both")

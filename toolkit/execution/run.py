@@ -290,14 +290,9 @@ class RunHandle:
         video: str | None = None,
         force: bool = False,
     ) -> list[Path]:
-        """Write the results to a file or a folder, see :func:`toolkit.export`.
-
-        ``video`` is the ``video_id`` of one video, or the start of it; None for all.
-        """
-        only = self._video(video)
-        return export(
-            self._store, self.row, Path(to), video_id=only, what=what, form=form, force=force
-        )
+        """Write results, of one video or all, to files, see :func:`toolkit.export`."""
+        chosen = {"video_id": self._video(video), "what": what, "form": form}
+        return export(self._store, self.row, Path(to), **chosen, force=force)
 
     def _video(self, video: str | None) -> str | None:
         ids = [id_ for id_ in self.videos["video_id"] if video and id_.startswith(video)]
