@@ -19,7 +19,7 @@ from toolkit.exchange.captions import Cue, webvtt
 from toolkit.exchange.export import FORMS, export
 from toolkit.exchange.tables import TABLES
 from toolkit.insight import frames
-from toolkit.records import Run, Synthesis
+from toolkit.records import Run, Synthesis, Video
 from toolkit.stages.store import Store
 
 OpenStore = Callable[[str], Store]
@@ -131,8 +131,6 @@ def test_editing_programs_read_the_scenes(store: Store, run: Run, tmp_path: Path
 
 
 def test_videos_of_one_name_have_files_of_their_own(store: Store, run: Run, tmp_path: Path) -> None:
-    from toolkit.records import Video
-
     (two,) = store.find(Video, id="two")
     store.save([two.model_copy(update={"path": "/elsewhere/one.mov"})])
     files = export(store, run, tmp_path, form="edl")
@@ -146,13 +144,21 @@ def test_fiftyones_form(store: Store, run: Run, tmp_path: Path) -> None:
     assert data["classes"] == ["scene", "@car"]
     assert list(data["labels"]) == ["/films/one.mp4", "/films/two.mp4"]
     whole, tag = data["labels"]["/films/two.mp4"][2:4]
-    assert (whole["label"], whole["timestamps"]) == ("scene", [10.0, 20.0])
+    assert (whole["label"], whole["support"]) == ("scene", [251, 500])  # at 25 frames a second
     assert whole["attributes"]["description"].startswith("=HYPERLINK")
-    assert (tag["label"], tag["confidence"], tag["timestamps"]) == ("@car", 0.5, [10.0, 20.0])
+    assert (tag["label"], tag["confidence"], tag["support"]) == ("@car", 0.5, [251, 500])
     for label in data["labels"]["/films/two.mp4"]:
-        start_s, end_s = label["timestamps"]
-        assert 0 <= start_s < end_s
         assert all(name.isidentifier() for name in label["attributes"])
+
+
+def test_fiftyone_counts_no_frames_that_come_as_they_like(
+    store: Store, run: Run, tmp_path: Path
+) -> None:
+    (two,) = store.find(Video, id="two")
+    store.save([two.model_copy(update={"variable_frame_rate": True})])
+    (file,) = export(store, run, tmp_path / "labels.json", video_id="two")
+    (labels,) = json.loads(file.read_text("utf-8"))["labels"].values()
+    assert labels[2]["timestamps"] == [10.0, 20.0]
 
 
 def test_a_file_that_is_there_is_kept(store: Store, run: Run, tmp_path: Path) -> None:
