@@ -15,7 +15,8 @@ from toolkit.execution import display, uploads
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.progress import Event, Progress, StageProgress
-from toolkit.insight import frames, retries, search, summary, videos
+from toolkit.execution.tables import Tables
+from toolkit.insight import retries, search, summary
 from toolkit.pipeline import cancel_request
 from toolkit.records import Run, RunStatus
 from toolkit.stages.store import Store
@@ -32,7 +33,7 @@ __all__ = ["RunHandle"]
 _POLL_S = 0.5
 
 
-class RunHandle:
+class RunHandle(Tables):
     """A run, live in this process or seen through the store.
 
     Results are Polars frames and can be read at any time, also while the run goes on.
@@ -187,41 +188,6 @@ class RunHandle:
         return self._again(self.row, sources)
 
     # ------------------------------------------------------------------ results
-
-    @property
-    def videos(self) -> pl.DataFrame:
-        """One row a video, with its summary and the answers about it as a whole."""
-        return videos.videos(self._store, self.row)
-
-    @property
-    def scenes(self) -> pl.DataFrame:
-        """One row a scene: times, description, answers, sentiment, signals, tags."""
-        return frames.scenes(self._store, self.row)
-
-    @property
-    def chapters(self) -> pl.DataFrame:
-        """One row a chapter of a video: times, title, scenes."""
-        return videos.chapters(self._store, self.row)
-
-    @property
-    def statements(self) -> pl.DataFrame:
-        """One row a sentence of the videos' summaries and answers, with its scenes."""
-        return videos.statements(self._store, self.row)
-
-    @property
-    def answers(self) -> pl.DataFrame:
-        """One row an answer, with its evidence."""
-        return frames.answers(self._store, self.row)
-
-    @property
-    def tags(self) -> pl.DataFrame:
-        """One row a tag of a scene, with its score and reason."""
-        return frames.tags(self._store, self.row)
-
-    @property
-    def failures(self) -> pl.DataFrame:
-        """One row for each thing that could not be done."""
-        return frames.failures(self._store, self.row)
 
     def summary(self) -> summary.Summary:
         """What was found, in a few tables."""
