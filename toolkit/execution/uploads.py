@@ -15,9 +15,10 @@ from toolkit.clouds import Clouds
 from toolkit.config import Settings
 from toolkit.crew import Crew
 from toolkit.errors import CancelledError, SourceError, StorageError, ToolkitError
+from toolkit.exchange.export import export
 from toolkit.execution.footage import clip_scenes, footage_of
 from toolkit.hooks.manager import PluginManager, configure
-from toolkit.insight import frames, results, videos
+from toolkit.insight import results
 from toolkit.records import Run
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import VIDEO_SUFFIXES
@@ -167,17 +168,8 @@ def _clips(store: Store, run: Run, folder: Path) -> list[Path]:
 
 def _exports(store: Store, run: Run, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, frame in {
-        "videos": videos.videos,
-        "scenes": frames.scenes,
-        "answers": frames.answers,
-        "tags": frames.tags,
-    }.items():
-        path = folder / f"{name}.parquet"
-        draft = path.with_suffix(".part")
-        frame(store, run).write_parquet(draft)
-        draft.replace(path)
-        yield path
+    for what in ("videos", "scenes", "answers", "tags"):
+        yield from export(store, run, folder / f"{what}.parquet", what=what, force=True)
 
 
 def send(
