@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -24,7 +25,7 @@ from toolkit.stages.store import Store
 from toolkit.stages.tags import Tagger
 from toolkit.stages.writing import NOTES, Prompt, Writer
 
-__all__ = ["IN_WORDS", "Crew", "Job", "Order"]
+__all__ = ["IN_WORDS", "Crew", "Job", "Order", "asked"]
 
 C = TypeVar("C", bound=Component)
 IN_WORDS: tuple[AskKind, ...] = ("description", "question")
@@ -42,7 +43,9 @@ class Job(Generic[C]):
     component: C
     key: str
     asks: Sequence[Ask] = ()
-    turn: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+    turn: AbstractContextManager[object] = field(
+        default_factory=threading.Lock, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True)
@@ -90,22 +93,14 @@ class Crew:
 
     def _hire(self) -> None:
         settings = self.settings
-        self.clouds = Clouds(settings, lambda name: self._make(Storage, "storage", name).component)
+        self._hire_clouds()
         if settings.storage.to:
             self.clouds.target(settings.storage.to)  # raises before the work and not after it
         self.store = self._make(Store, "store", settings.store.plugin).component
-        decoder = self._make(Decoder, "decode", settings.decode.plugin)
-        detector = self._make(SceneDetector, "scenes", settings.scenes.plugin)
-        self.decoder, self.detector = decoder.component, detector.component
-        self.detector_key = cache.detector_key(
-            _fingerprint(decoder), _fingerprint(detector), settings.scenes
-        )
+        self._hire_readers()
         self.sampler_key = cache.sampler_key(settings.sampling)
         self.analyzers = [self._analyzer(name) for name in _names(settings, "analysis")]
-        self.asked = {
-            (job.key, ask.key): place
-            for place, (job, ask) in enumerate((j, a) for j in self.analyzers for a in j.asks)
-        }
+        self.asked = asked(self.analyzers)
         self.taggers = [self._tagger(name) for name in _names(settings, "tags")]
         self.orders = self._orders()
         self.lineage = Lineage(
@@ -114,6 +109,20 @@ class Crew:
             asks=tuple(self.asked),
             generations=tuple(job.key for job in self.taggers),
             syntheses=tuple(order.key for order in self.orders),
+        )
+
+    def _hire_clouds(self) -> None:
+        def made(name: str) -> Storage:
+            return self._make(Storage, "storage", name).component
+
+        self.clouds = Clouds(self.settings, made)
+
+    def _hire_readers(self) -> None:
+        decoder = self._make(Decoder, "decode", self.settings.decode.plugin)
+        detector = self._make(SceneDetector, "scenes", self.settings.scenes.plugin)
+        self.decoder, self.detector = decoder.component, detector.component
+        self.detector_key = cache.detector_key(
+            _fingerprint(decoder), _fingerprint(detector), self.settings.scenes
         )
 
     def _analyzer(self, name: str) -> Job[Analyzer]:
@@ -224,6 +233,12 @@ class Crew:
         """Free everyone, the store last."""
         while self._made:
             self._made.pop().close()
+
+
+def asked(analyzers: Sequence[Job[Analyzer]]) -> dict[tuple[str, str], int]:
+    """All that is asked about a scene, as (analyzer's key, ask's key), with its place."""
+    both = ((job.key, ask.key) for job in analyzers for ask in job.asks)
+    return {keys: place for place, keys in enumerate(both)}
 
 
 def _names(settings: Settings, stage: str) -> list[str]:

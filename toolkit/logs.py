@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -13,9 +14,27 @@ from toolkit.config import redact
 from toolkit.config.settings import Logging
 from toolkit.errors import ConfigError
 
-__all__ = ["JsonFormatter", "Secretless", "set_up"]
+__all__ = ["JsonFormatter", "Secretless", "about", "set_up"]
 
 _OURS = "toolkit"  # what our loggers' names start with, those of the first plugins included
+
+
+_item = threading.local()
+
+
+def about(*names: str) -> None:
+    """What this thread works on from now on: shown with all that it logs."""
+    _item.names = names
+
+
+class Placed(logging.Filter):
+    """Puts what the thread works on before a record's message."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record in place, and let it pass."""
+        if names := getattr(_item, "names", ()):
+            record.msg, record.args = f"[{' '.join(names)}] {record.getMessage()}", None
+        return True
 
 
 class Secretless(logging.Filter):
@@ -87,6 +106,7 @@ def set_up(options: Logging, base: Path) -> None:
         else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     handler.addFilter(lambda r: r.name.startswith(_OURS) or r.levelno >= logging.WARNING)
+    handler.addFilter(Placed())
     handler.addFilter(Secretless())
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if handler.name == _OURS]:

@@ -21,7 +21,9 @@ from toolkit.errors import (
     CancelledError,
     DecodeError,
     ModelError,
+    SourceError,
     TagError,
+    ToolkitError,
 )
 from toolkit.hooks.manager import PluginManager
 from toolkit.records import Analysis, Answer, Completion, Record, Scene, Source, Video
@@ -33,6 +35,7 @@ from toolkit.stages.download import Playlist, Progress
 from toolkit.stages.sampling import frames_of, size_of
 from toolkit.stages.tags import merge
 from toolkit.stages.tones import with_method
+from toolkit.synthesis import Synthesizer
 from toolkit.work import Trouble, Work, pending, scanned, wrapped
 
 __all__ = ["Pipeline", "cancel_request"]
@@ -46,18 +49,22 @@ class Pipeline:
     Args:
         settings: What the user chose.
         plugins: Where the working objects come from.
+        crew: Who does it; None for all that the settings choose. The pipeline closes it.
 
     Raises:
         ToolkitError: A chosen plugin is unknown, cannot start, or is not allowed.
     """
 
-    def __init__(self, settings: Settings, plugins: PluginManager) -> None:
+    def __init__(
+        self, settings: Settings, plugins: PluginManager, crew: Crew | None = None
+    ) -> None:
         self.settings = settings
         self.workspace = settings.workspace
         self.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._hook = plugins.hook
-        self.crew = Crew(settings, plugins)
+        self.crew = crew or Crew(settings, plugins)
         self.store = self.crew.store
+        self.synthesizer = Synthesizer(self.crew)
 
     @contextmanager
     def stage(self, name: str, item: str) -> Iterator[None]:
@@ -71,6 +78,14 @@ class Pipeline:
             raise
         seconds = time.perf_counter() - started
         self._tell("toolkit_after_stage", stage=name, item_id=item, seconds=seconds)
+
+    def blamed(self, stage: str, error: Exception) -> ToolkitError:
+        """What acquire or scan raised, as one of our errors."""
+        if stage == "acquire":
+            return wrapped(SourceError, "Getting the file", error)
+        decoder, detector = self.settings.decode.plugin, self.settings.scenes.plugin
+        what = f"The scan (decoder '{decoder}', scene detector '{detector}')"
+        return wrapped(DecodeError, what, error)
 
     def _tell(self, hook: str, **arguments: object) -> None:
         try:

@@ -41,6 +41,7 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
 
     overhead = 32  # the chat template's
     kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment", "labels"})
+    accelerated = True
     batch_size = 32  # out of which scenes of like length share batches
 
     def __init__(self, options: Qwen2VLOptions, base: Path) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, JsonValue, SecretStr
 
-__all__ = ["MASK", "Discreet", "redact", "redact_json", "remember", "remember_all"]
+__all__ = ["MASK", "Discreet", "known", "redact", "redact_json", "remember", "remember_all"]
 
 MASK = "***"
 _SHORTEST = 4  # a shorter "secret" (1, yes, cpu) would blank out half of every text
@@ -37,6 +37,12 @@ def remember_all(model: BaseModel) -> None:
     for value in dict(model).values():
         if isinstance(value, SecretStr):
             remember(value.get_secret_value())
+
+
+def known() -> frozenset[str]:
+    """Every value that must not be shown, for a process elsewhere that must not show it either."""
+    with _lock:
+        return frozenset(_secrets)
 
 
 def redact(text: str) -> str:

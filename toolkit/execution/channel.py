@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from toolkit.stages.component import Cancel
@@ -49,21 +50,34 @@ class Channel(Generic[T]):
             self._items.append(item)
             self._changed.notify_all()
 
+    def join(self) -> None:
+        """One producer more."""
+        with self._changed:
+            self._producers += 1
+
     def done(self) -> None:
         """One producer has nothing more to give."""
         with self._changed:
             self._producers -= 1
             self._changed.notify_all()
 
-    def take(self, most: int = 1, patience_s: float = 0.0) -> list[T]:
+    def take(
+        self,
+        most: int = 1,
+        patience_s: float = 0.0,
+        leaves: Callable[[], bool] = lambda: False,
+    ) -> list[T]:
         """At least one item, at most ``most``; none when the channel has ended.
 
         Args:
             most: Most items to take.
             patience_s: How long to wait for more once there is one.
+            leaves: Asked while there is no item: whether to wait no longer.
         """
         with self._changed:
             while not self._items and self._producers > 0 and not self._stopped:
+                if leaves():
+                    return []
                 self._changed.wait(_WAKE_S)
             if patience_s and len(self._items) < most:
                 self._changed.wait_for(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from toolkit.errors import CancelledError, DownloadError, SourceError
 from toolkit.execution.ledger import Ledger
@@ -56,8 +56,14 @@ class Feed:
             self._busy -= 1
             self._changed.notify_all()
 
-    def take(self) -> Source | None:
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self, leaves: Callable[[], bool] = lambda: False) -> Source | None:
         """The next source; None when there are no more. Call :meth:`done` after each.
+
+        Args:
+            leaves: Asked while there is no source: whether to wait no longer.
 
         Raises:
             CancelledError: The run was cancelled.
@@ -68,7 +74,7 @@ class Feed:
                 if self._waiting:
                     self._busy += 1
                     return self._waiting.popleft()
-                if not self._open and not self._busy:
+                if leaves() or (not self._open and not self._busy):
                     return None  # nobody is at work who could still find a playlist
                 if not self._open or self._drawing:
                     self._changed.wait(_WAKE_S)

@@ -252,7 +252,12 @@ class Ledger:
         counts = {"reused": progress.reused, "failures": progress.failures}
         for stage, one in progress.stages.items():
             counts[f"{stage}_done"], counts[f"{stage}_total"] = one.done, one.total
+            counts[f"{stage}_waiting"] = one.waiting
+            counts[f"{stage}_workers"], counts[f"{stage}_busy"] = one.workers, one.busy
         seconds = {stage: round(one.seconds, 3) for stage, one in progress.stages.items()}
+        for stage, one in progress.stages.items():
+            if one.span_s:
+                seconds[f"{stage}_span"] = round(one.span_s, 3)
         seconds["elapsed"] = round(progress.elapsed_s, 3)
         update = {"heartbeat_at": now(), "counts": counts, "seconds": seconds}
         with self._lock:

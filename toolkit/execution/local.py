@@ -11,77 +11,73 @@ that needs no work passes straight through.
 from __future__ import annotations
 
 import functools
-import logging
 import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from toolkit.acquire import Skipped
-from toolkit.config import redact
-from toolkit.errors import CancelledError, DecodeError, ModelError, SourceError, ToolkitError
+from toolkit.errors import CancelledError, ModelError, ToolkitError
 from toolkit.execution import uploads
 from toolkit.execution.channel import Channel
 from toolkit.execution.feed import Feed
-from toolkit.execution.ledger import Ledger, Way
-from toolkit.execution.progress import Tally
+from toolkit.execution.ledger import Way
+from toolkit.execution.supervisor import Supervisor
 from toolkit.pipeline import Pipeline
-from toolkit.records import Run, RunStatus, Source
+from toolkit.records import Run, Source
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
-from toolkit.synthesis import Synthesizer
-from toolkit.work import Trouble, Work, wrapped
+from toolkit.work import Trouble, Work
 
 __all__ = ["LocalEngine"]
 
-log = logging.getLogger(__name__)
-_HEARTBEAT_S = 0.5
-_GRACE_S = 1.5  # what a cancelled run's threads get to come to an end
 _PATIENCE_S = 0.05  # how long a batch waits to fill up
 _SAVE_BATCH = 64
 
 
-class LocalEngine:
+class LocalEngine(Supervisor):
     """One run. :meth:`start` returns at once; ``ended`` is set when all is over.
 
     Args:
         pipeline: How each stage is done. The engine closes it.
         row: The run's row.
         given: The run's sources, and the words that led to none.
+        cancel: Ends the run.
     """
 
-    def __init__(self, pipeline: Pipeline, row: Run, given: Sequence[Expanded]) -> None:
-        self.pipeline = pipeline
-        self.cancel = Cancel()
-        self.tally = Tally()
-        orders = pipeline.crew.orders
-        self.ledger = Ledger(pipeline.store, row, self.tally, synthesizes=bool(orders))
-        self.ended = threading.Event()
-        self.error: Exception | None = None
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        row: Run,
+        given: Sequence[Expanded],
+        cancel: Cancel | None = None,
+    ) -> None:
+        super().__init__(pipeline, row, cancel)
         self._given = given
-        self._lock = threading.Lock()
         self._out: dict[int, ModelError] = {}
         options = pipeline.settings.execution
         self._feed = Feed(self.ledger, self.cancel)
         # A link may turn out to be a playlist: nobody knows how many files there will be.
         links = any(isinstance(item, Source) and item.kind == "link" for item in given)
         files = max(len(given), options.download_threads) if links else len(given)
-        self._fetchers = min(options.download_threads, max(1, files))
-        self._scanners = options.scans(files)
-        analyzers = len(pipeline.crew.analyzers)
-        self._videos = Channel[Way](options.video_queue, self.cancel, self._fetchers)
+        fetchers, scanners, lookers = self._sizes = self._crowds(files)
+        before = [scanners + sum(lookers[:place]) for place in range(len(lookers) + 1)]
+        self._videos = Channel[Way](options.video_queue, self.cancel, fetchers)
         self._looks = [
-            Channel[Work](options.scene_queue, self.cancel, self._scanners + place)
-            for place in range(analyzers)
+            Channel[Work](options.scene_queue, self.cancel, before[place])
+            for place in range(len(lookers))
         ]
-        self._results = Channel[Work](
-            options.save_queue, self.cancel, self._scanners + analyzers, drain=True
-        )
-        self._synthesizer = Synthesizer(pipeline.crew)
-        self._complete = Channel[Way](sys.maxsize, self.cancel, self._scanners + 1)
+        self._results = Channel[Work](options.save_queue, self.cancel, before[-1], drain=True)
+        self._complete = Channel[Way](sys.maxsize, self.cancel, scanners + 1)
+
+    def _crowds(self, files: int) -> tuple[int, int, list[int]]:
+        """How many threads fetch, scan, and look with each analyzer, to begin with."""
+        options = self.pipeline.settings.execution
+        fetchers = min(options.download_threads, max(1, files))
+        return fetchers, options.scans(files), [1] * len(self.pipeline.crew.analyzers)
 
     def start(self) -> None:
         """Write the run's first rows and start its threads.
@@ -90,88 +86,48 @@ class LocalEngine:
             StoreError: The store cannot be written.
         """
         self._feed.add(self.ledger.open(self._given))
-        threading.Thread(
-            target=self._supervise, name=f"run-{self.ledger.row.id}", daemon=True
-        ).start()
+        self.supervise()
 
-    # ------------------------------------------------------------------ the supervisor
+    def _begin(self) -> None:
+        fetchers, scanners, lookers = self._sizes
+        self._crowd("acquire", self._acquire, fetchers)
+        self._crowd("scan", self._scan, scanners)
+        self._crowd("save", self._save, 1)
+        for place, count in enumerate(lookers):
+            self._crowd("analyze", functools.partial(self._analyze, place), count)
+        self._crowd("synthesize", self._synthesize, 1 if self.pipeline.crew.orders else 0)
 
-    def _supervise(self) -> None:
-        try:
-            self._drive()
-            self.pipeline.close()
-        except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
-            self._abort(error)
-        finally:  # whatever happened, nobody waits for ever
-            self.tally.end()
-            self.ended.set()
+    def _finish_up(self) -> None:
+        self._crowd("upload", self._upload, 1)
 
-    def _drive(self) -> None:
-        workers = [
-            *self._crowd("acquire", self._acquire, self._fetchers),
-            *self._crowd("scan", self._scan, self._scanners),
-            *self._crowd("save", self._save, 1),
-            *self._crowd("synthesize", self._synthesize, 1 if self.pipeline.crew.orders else 0),
-        ]
-        for place in range(len(self._looks)):
-            workers += self._crowd("analyze", functools.partial(self._analyze, place), 1)
-        try:
-            for worker in workers:
-                worker.start()
-            self._watch(workers)
-            last = self._crowd("upload", self._upload, 1)
-            last[0].start()
-            self._watch(last)
-        except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
-            self._abort(error)
-        status: RunStatus = "failed" if self.error else "cancelled" if self.cancel.asked else "done"
-        try:
-            self.ledger.end(status)
-        except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
-            self._abort(error)
-        self.tally.tell("status", status)
+    def _stop(self) -> None:
+        pass
 
-    def _crowd(self, name: str, target: Callable[[], None], count: int) -> list[threading.Thread]:
-        def guarded() -> None:
-            try:
-                target()
-            except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
-                self._abort(error)
+    def _tend(self) -> None:
+        self.tally.wait("acquire", len(self._feed))
+        self.tally.wait("scan", len(self._videos))
+        self.tally.wait("analyze", sum(map(len, self._looks)))
+        self.tally.wait("tag", len(self._results))
+        self.tally.wait("synthesize", len(self._complete))
 
-        return [
-            threading.Thread(target=guarded, name=f"{name}-{number}", daemon=True)
-            for number in range(count)
-        ]
+    def _leaves(self) -> bool:
+        """Whether a thread that has nothing to do may go."""
+        return False
 
-    def _watch(self, workers: Sequence[threading.Thread]) -> None:
-        deadline: float | None = None
-        beat = 0.0
-        while any(worker.is_alive() for worker in workers):
-            next(worker for worker in workers if worker.is_alive()).join(0.05)
-            if self.cancel.asked and deadline is None:
-                deadline = time.monotonic() + _GRACE_S
-            if deadline and time.monotonic() > deadline:
-                log.warning("A stage did not stop in time and is left behind.")
-                return
-            if time.monotonic() - beat > _HEARTBEAT_S:
-                beat = time.monotonic()
-                self.ledger.beat()
-                if self.pipeline.cancel_asked(self.ledger.row.id):
-                    self.cancel.set()
+    def _spent(self, started: float) -> float:
+        """Seconds of work since a reading of :func:`time.perf_counter`."""
+        return time.perf_counter() - started
 
-    def _abort(self, error: Exception) -> None:
-        """A worker came to an end: with the run cancelled that is well, otherwise all stop."""
-        with self._lock:
-            if isinstance(error, CancelledError) or self.cancel.asked:
-                return
-            self.error = error
-            self.cancel.set()
-        log.error("The run failed: %s: %s", type(error).__name__, redact(str(error)))
+    def _fed_by_scan(self) -> list[Channel[Any]]:
+        return [*self._looks, self._results, self._complete]
+
+    def _fed_by_analyzer(self, place: int) -> list[Channel[Any]]:
+        return [*self._looks[place + 1 :], self._results]
 
     # ------------------------------------------------------------------ the stages
 
     def _acquire(self) -> None:
-        while source := self._feed.take():
+        while source := self._feed.take(self._leaves):
             started = time.perf_counter()
             try:
                 with self.pipeline.stage("acquire", source.uri):
@@ -180,7 +136,7 @@ class LocalEngine:
             except CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-                self.ledger.lost(source, wrapped(SourceError, "Getting the file", error))
+                self.ledger.lost(source, self.pipeline.blamed("acquire", error))
             else:
                 if isinstance(found, Playlist):
                     self._feed.open(source, found)
@@ -191,11 +147,11 @@ class LocalEngine:
             finally:
                 self.tally.arrived(source.uri)
                 self._feed.done()
-            self.tally.did("acquire", seconds=time.perf_counter() - started)
+            self.tally.did("acquire", seconds=self._spent(started))
         self._videos.done()
 
     def _scan(self) -> None:
-        while taken := self._videos.take():
+        while taken := self._videos.take(leaves=self._leaves):
             way = taken[0]
             started = time.perf_counter()
             trouble: ToolkitError | None = None
@@ -207,16 +163,12 @@ class LocalEngine:
             except CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-                settings = self.pipeline.settings
-                what = f"The scan (decoder '{settings.decode.plugin}', "
-                what += f"scene detector '{settings.scenes.plugin}')"
-                trouble = wrapped(DecodeError, what, error)
-            self.tally.did("scan", seconds=time.perf_counter() - started)
+                trouble = self.pipeline.blamed("scan", error)
+            self.tally.did("scan", seconds=self._spent(started))
             if self.ledger.scanned(way, trouble):
                 self._finish(way)
-        for channel in (*self._looks, self._results):
+        for channel in self._fed_by_scan():
             channel.done()
-        self._complete.done()
 
     def _route(self, work: Work) -> None:
         if work.missing:
@@ -227,23 +179,22 @@ class LocalEngine:
 
     def _analyze(self, place: int) -> None:
         job = self.pipeline.crew.analyzers[place]
-        while works := self._looks[place].take(job.component.batch_size, _PATIENCE_S):
+        while works := self._looks[place].take(job.component.batch_size, _PATIENCE_S, self._leaves):
             waiting = deque(works)
             started = time.perf_counter()
             try:
                 if place not in self._out:
                     with job.turn, self.pipeline.stage("analyze", works[0].scene.id):
                         for _ in self.pipeline.analyze(place, works, self.cancel):
-                            now = time.perf_counter()
                             # At once: a run that dies while the others wait keeps this one.
-                            self._seen(place, waiting.popleft(), now - started)
-                            started = now
+                            self._seen(place, waiting.popleft(), self._spent(started))
+                            started = time.perf_counter()
             except ModelError as error:
                 self._out[place] = error  # no scene will fare better: do not try them all
             for work in waiting:
                 self.ledger.analyzer_out(work, job.name, self._out[place])
                 self._seen(place, work, 0.0)
-        for channel in (*self._looks[place + 1 :], self._results):
+        for channel in self._fed_by_analyzer(place):
             channel.done()
 
     def _seen(self, place: int, work: Work, seconds: float) -> None:
@@ -254,15 +205,18 @@ class LocalEngine:
     def _save(self) -> None:
         while works := self._results.take(_SAVE_BATCH, _PATIENCE_S):
             started = time.perf_counter()
-            for work in works:
-                with self.pipeline.stage("tag", work.scene.id):
-                    self.pipeline.tag(work)
+            self._tag(works)
             self.pipeline.store.save([record for work in works for record in work.new])
             for work in works:
                 if way := self.ledger.saved(work):
                     self._finish(way)
-            self.tally.did("tag", len(works), time.perf_counter() - started)
+            self.tally.did("tag", len(works), self._spent(started))
         self._complete.done()
+
+    def _tag(self, works: Sequence[Work]) -> None:
+        for work in works:
+            with self.pipeline.stage("tag", work.scene.id):
+                self.pipeline.tag(work)
 
     def _finish(self, way: Way) -> None:
         """All scenes of a video are saved: close it, or have it written about first."""
@@ -290,11 +244,11 @@ class LocalEngine:
             try:
                 if place not in self._out:
                     with self.pipeline.stage("synthesize", way.video.id):
-                        troubles = self._synthesizer.synthesize(way.video, self.cancel)
+                        troubles = self.pipeline.synthesizer.synthesize(way.video, self.cancel)
             except ModelError as error:
                 self._out[place] = error
-            if place in self._out and self._synthesizer.lacks(way.video):
+            if place in self._out and self.pipeline.synthesizer.lacks(way.video):
                 self.ledger.out("synthesize", way, job.name, self._out[place])
             self.ledger.synthesized(way, troubles)
-            self.tally.did("synthesize", 0, time.perf_counter() - started)
+            self.tally.did("synthesize", 0, self._spent(started))
             self.ledger.close(way)

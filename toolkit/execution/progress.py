@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["STAGES", "Event", "Kind", "Progress", "StageProgress", "Tally", "Transfer"]
+__all__ = [
+    "STAGES",
+    "Event",
+    "Kind",
+    "Progress",
+    "StageProgress",
+    "Tally",
+    "Transfer",
+]
 
 STAGES = ("acquire", "scan", "analyze", "tag", "synthesize")
 """The last one is there only in a run that writes about whole videos."""
@@ -62,11 +70,25 @@ class Event:
 
 @dataclass(frozen=True)
 class StageProgress:
-    """One stage: items done, items known so far, and the seconds its threads were busy."""
+    """One stage: items done, items known so far, and the seconds its workers were busy.
+
+    ``waiting`` is the length of its queue. Where workers are processes of their own, on a cluster,
+    there are so many ``workers``, ``busy`` of them at work, and ``span_s`` adds up the seconds
+    from the first to the last work of each, by its own clock.
+    """
 
     done: int = 0
     total: int = 0
     seconds: float = 0.0
+    waiting: int = 0
+    workers: int = 0
+    busy: int = 0
+    span_s: float = 0.0
+
+    @property
+    def use(self) -> float | None:
+        """Share of their time that workers were at work; None where that is not known."""
+        return min(1.0, self.seconds / self.span_s) if self.span_s else None
 
 
 @dataclass(frozen=True)
@@ -145,6 +167,8 @@ class Tally:
         self._done = dict.fromkeys(STAGES, 0)
         self._total = dict.fromkeys(STAGES, 0)
         self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._waiting = dict.fromkeys(STAGES, 0)
+        self._workers = dict.fromkeys(STAGES, (0, 0, 0.0))
         self._bytes: dict[str, tuple[int, int]] = {}
         self._moving: dict[str, _Moving] = {}
         self._reused = 0
@@ -163,6 +187,19 @@ class Tally:
         with self._lock:
             self._done[stage] += items
             self._seconds[stage] += seconds
+
+    def wait(self, stage: str, items: int) -> None:
+        """So many items wait for a stage at this moment."""
+        self._waiting[stage] = items
+
+    def rest(self) -> None:
+        """Nobody works and nothing waits any more."""
+        self._waiting = dict.fromkeys(STAGES, 0)
+        self._workers = {stage: (0, 0, span_s) for stage, (*_, span_s) in self._workers.items()}
+
+    def man(self, stage: str, workers: int, busy: int, span_s: float) -> None:
+        """A stage has so many workers at this moment; see :class:`StageProgress`."""
+        self._workers[stage] = (workers, busy, span_s)
 
     def reuse(self, scenes: int = 1) -> None:
         """Scenes that needed no work."""
@@ -216,7 +253,11 @@ class Tally:
             return Progress(
                 stages={
                     stage: StageProgress(
-                        self._done[stage], self._total[stage], self._seconds[stage]
+                        self._done[stage],
+                        self._total[stage],
+                        self._seconds[stage],
+                        self._waiting[stage],
+                        *self._workers[stage],
                     )
                     for stage in STAGES
                     if stage != "synthesize" or self._total[stage]
@@ -229,6 +270,12 @@ class Tally:
                 transfers=tuple(map(self._transfer, self._moving)),
             )
 
+    def since(self, heard: int) -> tuple[list[Event], int]:
+        """The events after so many, and how many there are by now."""
+        with self._lock:
+            fresh = min(self._given - heard, len(self._events))
+            return (list(self._events)[-fresh:] if fresh > 0 else []), self._given
+
     def events(self) -> Iterator[Event]:
         """What happened so far, then what happens, until the run's end."""
         seen = 0
@@ -236,10 +283,8 @@ class Tally:
             with self._lock:
                 while self._given == seen and self._ended is None:
                     self._changed.wait(1.0)
-                fresh = self._given - seen
-                new = list(self._events)[-fresh:] if fresh else []
-                seen = self._given
                 ended = self._ended is not None
+            new, seen = self.since(seen)
             yield from new
             if ended and not new:
                 return

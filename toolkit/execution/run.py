@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import CancelledError, StoreError, ToolkitError
 from toolkit.exchange.export import export
 from toolkit.execution import display, uploads
+from toolkit.execution.engines import Engine, recorded
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
-from toolkit.execution.local import LocalEngine
-from toolkit.execution.progress import Event, Progress, StageProgress
+from toolkit.execution.progress import Event, Progress
 from toolkit.execution.tables import Tables
 from toolkit.insight import retries, search, summary
 from toolkit.pipeline import cancel_request
@@ -41,7 +41,7 @@ class RunHandle(Tables):
     Args:
         store: Where the results are.
         run_id: The run.
-        engine: What drives it, if it is this process that does.
+        engine: What drives it, if that is in this process or can be reached from it.
         again: Starts the same work again, for :meth:`resume` and :meth:`retry`.
         clouds: Makes the clouds that files may be brought to, for :meth:`upload`.
     """
@@ -51,7 +51,7 @@ class RunHandle(Tables):
         store: Store,
         run_id: str,
         *,
-        engine: LocalEngine | None = None,
+        engine: Engine | None = None,
         again: Callable[[Run, Sequence[str] | None], RunHandle] | None = None,
         clouds: Callable[[], Clouds] | None = None,
     ) -> None:
@@ -78,27 +78,15 @@ class RunHandle(Tables):
     @property
     def status(self) -> RunStatus:
         """How it stands; "interrupted" if its process died before it could say so."""
-        return self.row.status if self._engine else self.row.standing
+        row = self.row
+        return self._engine.standing(row) if self._engine else row.standing
 
     @property
     def progress(self) -> Progress:
         """How far it is."""
         if self._engine:
             return self._engine.tally.progress()
-        row = self.row
-        stages = {
-            stage: StageProgress(
-                row.counts.get(f"{stage}_done", 0), row.counts.get(f"{stage}_total", 0), seconds
-            )
-            for stage, seconds in row.seconds.items()
-            if stage != "elapsed"
-        }
-        return Progress(
-            stages=stages,
-            reused=row.counts.get("reused", 0),
-            failures=row.counts.get("failures", 0),
-            elapsed_s=row.seconds.get("elapsed", 0.0),
-        )
+        return recorded(self.row)
 
     @property
     def done(self) -> bool:
@@ -113,7 +101,7 @@ class RunHandle(Tables):
         """
         if self._engine is None:
             raise ToolkitError(
-                "Events can be heard only in the process that drives the run.",
+                "Events can be heard only where the run's engine can be reached.",
                 hint="Read run.progress instead.",
             )
         return self._engine.tally.events()

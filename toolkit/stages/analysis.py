@@ -32,6 +32,8 @@ class Analyzer(Component):
     """What it can be asked."""
     remote = False
     """Whether frames leave this machine or cluster."""
+    accelerated = False
+    """Whether it runs a model on this machine that a GPU makes faster."""
     batch_size = 1
     """How many scenes it likes to get at once; it may cut them into smaller batches."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from toolkit.errors import AnalysisError, ConfigError
@@ -48,7 +48,7 @@ class Desk:
     def __init__(
         self,
         writer: Writer,
-        turn: threading.Lock,
+        turn: AbstractContextManager[object],
         prompt: Prompt,
         budget: Budget,
         scenes: Sequence[Scene],
