@@ -16,6 +16,7 @@
     │   └── RuleError            a rule file has a mistake
     ├── StoreError               rows could not be written or read
     ├── ClusterError             a Ray cluster cannot be reached or does not fit
+    ├── PoisonError              an item ended every worker process that took it
     ├── StorageError             a file could not be brought to a cloud or fetched from one
     ├── PrivacyError             the privacy settings forbid it
     └── CancelledError           the run was cancelled
@@ -42,6 +43,7 @@ __all__ = [
     "ModelError",
     "NotAVideoError",
     "PluginError",
+    "PoisonError",
     "PrivacyError",
     "RuleError",
     "SourceError",
@@ -173,6 +175,10 @@ class StoreError(ToolkitError):
 
 class ClusterError(ToolkitError):
     """A Ray cluster cannot be reached, refuses us, or does not fit this installation."""
+
+
+class PoisonError(ToolkitError):
+    """An item ended every worker process that took it, and is not tried again in this run."""
 
 
 class StorageError(ToolkitError):

@@ -65,6 +65,10 @@ def analyze(
         list[str] | None,
         typer.Option(metavar="NAME", help="Instead of those of the config; may be repeated."),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What runs it: local, or ray for a cluster."),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -76,6 +80,8 @@ def analyze(
 
     if analyzer:
         setup.put("analysis", "plugin", tuple(analyzer))
+    if engine:
+        setup.put("execution", "engine", engine)
     for name, wanted in {"summary": summary, "chapters": chapters}.items():
         if wanted:
             setup.put("analysis", name, True)

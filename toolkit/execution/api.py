@@ -14,9 +14,10 @@ from typing import Any
 
 from toolkit.config import RawConfig, Settings
 from toolkit.config.secrets import MASK
-from toolkit.errors import ConfigError
 from toolkit.execution.display import follow
+from toolkit.execution.engines import Engine
 from toolkit.execution.local import LocalEngine
+from toolkit.execution.ray.engine import find, launch
 from toolkit.execution.run import RunHandle
 from toolkit.execution.uploads import clouds_of
 from toolkit.hooks.manager import PluginManager, configure
@@ -42,6 +43,7 @@ def analyze(
     analyzer: str | Iterable[str] | None = None,
     config: str | os.PathLike[str] | None = None,
     workspace: str | os.PathLike[str] | None = None,
+    engine: str | None = None,
     progress: bool = True,
     **sections: Mapping[str, Any],
 ) -> RunHandle:
@@ -54,6 +56,7 @@ def analyze(
         analyzer: Names of analyzers instead of those of the config.
         config: A config file; None for ``$TOOLKIT_CONFIG`` or ``config.ini`` in this folder.
         workspace: Where results are kept instead of ``[paths] workspace``.
+        engine: What runs it instead of ``[execution] engine``: ``"local"`` or ``"ray"``.
         progress: Whether to show progress.
         sections: Settings by section, over those of the config:
             ``scenes={"plugin": "content"}, analysis={"qwen2vl": {"device": "cpu"}}``.
@@ -67,7 +70,13 @@ def analyze(
         StoreError: The results cannot be kept.
     """
     handle = submit(
-        sources, ask=ask, analyzer=analyzer, config=config, workspace=workspace, **sections
+        sources,
+        ask=ask,
+        analyzer=analyzer,
+        config=config,
+        workspace=workspace,
+        engine=engine,
+        **sections,
     )
     follow(handle, show=progress)
     return handle
@@ -80,6 +89,7 @@ def submit(
     analyzer: str | Iterable[str] | None = None,
     config: str | os.PathLike[str] | None = None,
     workspace: str | os.PathLike[str] | None = None,
+    engine: str | None = None,
     **sections: Mapping[str, Any],
 ) -> RunHandle:
     """The same as :func:`analyze`, but returns at once; the work goes on in the background."""
@@ -89,6 +99,8 @@ def submit(
         arguments.setdefault("analysis", {})["plugin"] = names
     if workspace is not None:
         arguments.setdefault("paths", {})["workspace"] = Path(workspace).absolute()
+    if engine is not None:
+        arguments.setdefault("execution", {})["engine"] = engine
     settings, plugins, raw = configure(config, arguments)
     settings = asking(settings, (ask,) if isinstance(ask, str | Question) else ask)
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
@@ -147,11 +159,6 @@ def start(
     file: Path | None = None,
 ) -> RunHandle:
     """Start a run with settings that are already made, from this config file."""
-    if settings.execution.engine != "local":
-        raise ConfigError(
-            f"The engine '{settings.execution.engine}' is not part of this version.",
-            hint="Use [execution] engine = local.",
-        )
     words = [os.fspath(word) for word in given]
     pipeline = Pipeline(settings, plugins)
     try:
@@ -163,11 +170,16 @@ def start(
             host=socket.gethostname(),
             pid=os.getpid(),
         )
-        engine = LocalEngine(pipeline, row, list(expand(words)))
+        sources = list(expand(words))
+        engine: Engine
+        if settings.execution.engine == "ray":
+            engine = launch(settings, plugins, pipeline, row, sources)
+        else:
+            engine = local = LocalEngine(pipeline, row, sources)
+            local.start()
         store, again = open_store(settings, plugins), _again(settings.workspace, file)
         clouds = functools.partial(clouds_of, settings, plugins)
         handle = RunHandle(store, row.id, engine=engine, again=again, clouds=clouds)
-        engine.start()
     except BaseException:
         pipeline.close()
         raise
@@ -204,9 +216,12 @@ def attach(
     full = matches[0] if len(matches) == 1 else run_id
     again = _again(settings.workspace, raw.file)
     clouds = functools.partial(clouds_of, settings, plugins)
-    handle = _live.get(full) or RunHandle(store, full, again=again, clouds=clouds)
-    handle.row  # noqa: B018 - raises where there is none
-    return handle
+    if full in _live:
+        return _live[full]
+    row, engine = RunHandle(store, full).row, None
+    if row.standing == "running" and row.engine == "ray":
+        engine = find(settings, plugins, row)
+    return RunHandle(store, full, engine=engine, again=again, clouds=clouds)
 
 
 def runs(
@@ -275,7 +290,7 @@ def _masked(value: object) -> bool:
 
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
-    for name in ("video-analysis-toolkit", "av", "transformers", "torch", "yt-dlp"):
+    for name in ("video-analysis-toolkit", "av", "transformers", "torch", "yt-dlp", "ray"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

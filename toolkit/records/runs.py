@@ -84,6 +84,12 @@ class Run(Record):
     seconds: dict[str, float] = {}
 
     @property
+    def engine(self) -> str:
+        """What ran or runs it."""
+        options = self.settings.get("execution")
+        return str(options.get("engine", "local")) if isinstance(options, dict) else "local"
+
+    @property
     def standing(self) -> RunStatus:
         """Its status; "interrupted" where its process died before it could say so."""
         silent = now() - self.heartbeat_at > _SILENCE

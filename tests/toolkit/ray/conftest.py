@@ -1,14 +1,77 @@
-"""One cluster for all tests that join one."""
+"""The clusters of this folder's tests, and the films that runs on them are about."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from ray_cluster import Nodes
 from ray_head import Head, bare_head
+
+import toolkit as tk
+from toolkit.hooks.manager import configure
+from toolkit.testing.clips import Shot, write_film
+from toolkit.testing.world import ClipTruth
+
+LOOKS = [
+    ClipTruth("red", "circle", "one", "left", "white", "day"),
+    ClipTruth("blue", "square", "two", "still", "pink", "night"),
+    ClipTruth("green", "triangle", "one", "up", "cyan", "day"),
+    ClipTruth("red", "square", "two", "right", "pink", "day"),
+]
 
 
 @pytest.fixture(scope="session")
 def head() -> Iterator[Head]:
+    """A cluster that asks for a token, and does not have the toolkit."""
     with bare_head() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    from toolkit.execution.ray.connect import connect
+
+    nodes = Nodes()
+    try:
+        # Held as long as the tests look at the cluster.
+        cluster = {"address": nodes.address, "ship": "nothing"}
+        settings, plugins, _ = configure(None, {"ray": cluster})
+        with connect(settings, plugins):
+            yield nodes
+    finally:
+        nodes.close()
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Six films of four scenes with hard cuts between them."""
+    folder = tmp_path_factory.mktemp("films")
+    paths = []
+    for number in range(6):
+        rng = random.Random(number)
+        path = folder / f"film{number}.mp4"
+        shots = [Shot(truth, 1.4) for truth in LOOKS]
+        write_film(path, shots, ["cut"] * 3, rng=rng, height=120, width=160)
+        paths.append(path)
+    return paths
+
+
+Submit = Callable[..., tk.RunHandle]
+
+
+@pytest.fixture
+def submit(nodes: Nodes, workspace: Path) -> Submit:
+    """Starts a run on the cluster."""
+
+    def start(sources: Any, **settings: Any) -> tk.RunHandle:
+        settings.setdefault("workspace", workspace)
+        settings.setdefault("analyzer", "signals")
+        options = {"address": nodes.address, "ship": "nothing", "scans_max": 2}
+        options |= settings.pop("ray", {})
+        return tk.submit(sources, engine="ray", ray=options, **settings)
+
+    return start

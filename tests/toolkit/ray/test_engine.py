@@ -1,0 +1,147 @@
+"""Runs on a Ray cluster: the same rows as without, watched and stopped from wherever."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray_cluster import Nodes, ended, rows, until
+
+import toolkit as tk
+from toolkit.errors import ClusterError
+from toolkit.records import Ask
+from toolkit.stages.analysis import Analyzer, Look, Reply
+from toolkit.stages.component import Cancel
+
+pytestmark = [pytest.mark.slow]
+TINY = Path(__file__).parents[2] / "models" / "tiny-qwen2vl"
+Submit = Callable[..., tk.RunHandle]
+
+
+def brightness(frames: tk.Frames) -> dict[str, Any]:
+    time.sleep(0.05)
+    return {"brightness": round(float(frames.rgb.mean()), 3)}
+
+
+def first(scene: tk.Scene, analysis: tk.Analysis) -> Any:
+    if scene.index == 0:
+        yield tk.Tag("first", why=f"{len(analysis.answers)} answers")
+
+
+def test_a_run_on_ray_gives_the_same_rows_and_leaves_nothing_behind(
+    nodes: Nodes, submit: Submit, films: list[Path], tmp_path: Path
+) -> None:
+    tk.analyzer(brightness)  # as in a notebook: no other process can import these
+    tk.tagger(first)
+    secret = "s3cret-of-a-server"
+    run = submit(films, analysis={"openai": {"api_key": secret}})
+    workers = until(lambda: nodes.pids(run.id))
+    until(lambda: run.progress.stages["analyze"].workers)
+    run.wait()
+    assert run.status == "done"
+    assert run.failures.is_empty()
+    assert all(Path(path).is_file() for path in run.scenes["thumbnail"])
+    assert [event.kind for event in run.events()].count("video") == len(films)
+    until(lambda: not nodes.actors() and ended(workers))
+    local = tk.analyze(films, analyzer="signals", workspace=tmp_path / "local", progress=False)
+    assert rows(run) == rows(local)
+    assert len(rows(run)["scenes"]) == 4 * len(films)
+
+    assert secret not in str(run.row) + nodes.log()
+
+    again = submit(films).wait()
+    assert again.progress.reused == 4 * len(films)
+
+
+def test_a_model_is_loaded_in_gpu_workers(
+    nodes: Nodes, submit: Submit, films: list[Path], tmp_path: Path
+) -> None:
+    chosen: dict[str, Any] = {
+        "analyzer": "qwen2vl",
+        "ask": "What colour is the shape?",
+        "analysis": {"qwen2vl": {"model": str(TINY), "device": "cpu"}, "summary": True},
+    }
+    run = submit(films[:2], **chosen)
+    until(lambda: nodes.pids(f"{run.id} analyze"))
+    import ray
+
+    until(lambda: ray.available_resources().get("GPU", 0) < 2)
+    run.wait()
+    assert run.failures.is_empty()
+    local = tk.analyze(films[:2], workspace=tmp_path / "local", progress=False, **chosen)
+    for what in ("answers", "tags"):  # confidences differ in their last digits, with the batch
+        assert rows(run)[what] == rows(local)[what]
+    assert run.videos["summary"].to_list() == local.videos["summary"].to_list()
+
+
+def test_two_runs_of_one_id_cannot_be(nodes: Nodes, films: list[Path], workspace: Path) -> None:
+    from toolkit.execution.ray.engine import launch
+    from toolkit.hooks.manager import configure
+    from toolkit.pipeline import Pipeline
+    from toolkit.records import Run
+    from toolkit.sources import expand
+
+    settings, plugins, _ = configure(
+        None,
+        {
+            "ray": {"address": nodes.address, "ship": "nothing"},
+            "paths": {"workspace": workspace},
+            "analysis": {"plugin": "signals"},
+        },
+    )
+    row, given = Run(), list(expand(map(str, films)))
+    one = launch(settings, plugins, Pipeline(settings, plugins), row, given)
+    with pytest.raises(ClusterError, match="already"):
+        launch(settings, plugins, Pipeline(settings, plugins), row, given)
+    assert one.ended.wait(60)
+    assert tk.attach(row.id, workspace=workspace).status == "done"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_cancelling_at_any_time_ends_all_within_seconds(
+    nodes: Nodes, submit: Submit, films: list[Path], workspace: Path, seed: int
+) -> None:
+    tk.analyzer(brightness)
+    run = submit(films)
+    time.sleep(random.Random(seed).uniform(0, 4))
+    workers = nodes.pids(run.id)
+    run.cancel()
+    run.wait(timeout_s=20)
+    assert run.status in ("cancelled", "done")
+    until(lambda: not nodes.actors() and ended(workers), seconds=10)
+    whole = submit(films).wait()
+    assert whole.status == "done"
+    assert len(rows(whole)["scenes"]) == 4 * len(films)
+
+
+class Placed(Analyzer):
+    """Says which analyzer process looked, to see how many there are."""
+
+    kinds = frozenset({"signals"})
+
+    def asks(self, wanted: Iterable[Ask]) -> Sequence[Ask]:
+        return [Ask(kind="signals", name="placed") for _ in wanted]
+
+    def analyze(
+        self, looks: Sequence[Look], fingerprint: str, cancel: Cancel
+    ) -> Iterable[Sequence[Reply]]:
+        import os
+
+        for look in looks:
+            time.sleep(0.3)
+            value = {"pid": os.getpid()}
+            yield [
+                tk.Answer.of(look.frames.scene, fingerprint, "placed", ask, text="", value=value)
+                for ask in look.asks
+            ]
+
+
+def test_analyzers_grow_with_what_waits(nodes: Nodes, submit: Submit, films: list[Path]) -> None:
+    tk.register(tk.AnalyzerPlugin(name="placed", factory=lambda options, context: Placed()))
+    run = submit(films, analyzer="placed", ray={"cpus_per_analyzer": 0.5, "analyzers_max": 3})
+    run.wait()
+    assert len(set(run.answers["value"])) > 1

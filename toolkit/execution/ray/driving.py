@@ -1,0 +1,167 @@
+"""The engine inside the coordinator: the local one, with workers elsewhere and more or fewer."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from toolkit.errors import CancelledError
+from toolkit.execution.channel import Channel
+from toolkit.execution.local import LocalEngine
+from toolkit.execution.ray.hands import Hand, spent_s
+from toolkit.execution.ray.metrics import Gauges
+from toolkit.execution.ray.pools import Agency, Pool
+from toolkit.execution.ray.remote import RemotePipeline
+from toolkit.records import Run
+from toolkit.sources import Expanded
+from toolkit.stages.component import Cancel
+from toolkit.work import Work
+
+__all__ = ["RayEngine"]
+
+log = logging.getLogger(__name__)
+_DEPTH = 2  # calls on an analyzer at once: the next batch is there when it is done with one
+
+
+class RayEngine(LocalEngine):
+    """One run, driven from here and done elsewhere.
+
+    A thread stands for one call at a time on one worker (two on an analyzer), so that queues,
+    order, counts and rows are those of the local engine. Frames are references here.
+
+    Args:
+        pipeline: How each stage is done. The engine closes it.
+        row: The run's row.
+        given: The run's sources, and the words that led to none.
+        agency: Starts workers.
+        tagger: The worker that tags.
+        cancel: Ends the run.
+    """
+
+    pipeline: RemotePipeline
+
+    def __init__(
+        self,
+        pipeline: RemotePipeline,
+        row: Run,
+        given: Sequence[Expanded],
+        agency: Agency,
+        tagger: Hand,
+        cancel: Cancel,
+    ) -> None:
+        self._agency = agency
+        self._tagger = tagger
+        self._gauges = Gauges(row.id)
+        super().__init__(pipeline, row, given, cancel)
+
+    # ------------------------------------------------------------------ sizes
+
+    def _crowds(self, files: int) -> tuple[int, int, list[int]]:
+        lookers = [pool.least * _DEPTH for pool in self._agency.pools if pool.stage == "analyze"]
+        return 1, 1, lookers
+
+    # ------------------------------------------------------------------ threads and workers
+
+    def _crowd(self, name: str, target: Callable[[], None], count: int) -> None:
+        if name == "upload":
+            super()._crowd(name, target, count)
+        elif name == "save":
+            super()._crowd(name, functools.partial(self._manned, self._tagger, target), count)
+        elif name == "synthesize":
+            for _ in range(count):  # whoever looked at scenes first has the model loaded
+                place = self.pipeline.crew.analyzers.index(self.pipeline.crew.orders[0].job)
+                writer = self._pool("analyze", place).hands[0]
+                writer.join()
+                super()._crowd(name, functools.partial(self._manned, writer, target), 1)
+        else:
+            place = target.args[0] if isinstance(target, functools.partial) else 0
+            depth = _DEPTH if name == "analyze" else 1
+            pool = self._pool(name, place)
+            for _ in range(count // depth):
+                hand = self._agency.hire(pool, depth)
+                if name != "acquire" or len(self._feed):
+                    hand.start()
+                super()._crowd(name, functools.partial(self._manned, hand, target), depth)
+
+    def _pool(self, stage: str, place: int) -> Pool:
+        return next(p for p in self._agency.pools if (p.stage, p.place) == (stage, place))
+
+    def _manned(self, hand: Hand, target: Callable[[], None]) -> None:
+        self.pipeline.lend(hand)
+        try:
+            target()
+        finally:
+            hand.leave()
+
+    def _leaves(self) -> bool:
+        return self.pipeline.hand.retired
+
+    def _spent(self, started: float) -> float:
+        return spent_s()
+
+    def _tag(self, works: Sequence[Work]) -> None:
+        with suppress(CancelledError):  # what is analyzed is saved, and tagged by the next run
+            self.pipeline.tag_all(works, self.cancel)
+
+    def _route(self, work: Work) -> None:
+        if work.frames is not None and not work.missing:
+            self.pipeline.room.give(work.scene.id)
+        super()._route(work)
+
+    def _stop(self) -> None:
+        for pool in self._agency.pools:
+            for hand in pool.hands:
+                hand.close()
+        self._tagger.close()
+        self.pipeline.close()
+
+    # ------------------------------------------------------------------ more and fewer
+
+    def _tend(self) -> None:
+        super()._tend()
+        pools = self._agency.pools
+        for stage in ("acquire", "scan", "analyze"):
+            mine = [pool for pool in pools if pool.stage == stage]
+            ready = [hand for pool in mine for hand in pool.working if hand.ready]
+            span_s = sum(hand.span_s for pool in mine for hand in pool.hands)
+            self.tally.man(stage, len(ready), sum(hand.busy for hand in ready), span_s)
+        self._gauges.show(self.tally.progress())
+        if self.cancel.asked:
+            return
+        room = self._agency.room()
+        for pool in pools:
+            for _ in range(pool.wants(self._backlog(pool), room)):
+                self._grow(pool)
+                for name, need in pool.needs.items():
+                    room[name] = room.get(name, 0.0) - need
+            pool.shrink()
+            pool.complain()
+
+    def _backlog(self, pool: Pool) -> int:
+        """How many items wait for a stage, though the next one could take more."""
+        if pool.stage == "acquire":
+            return 0 if len(self._videos) > 1 else len(self._feed)
+        if pool.stage == "scan":
+            most = self.pipeline.settings.execution.scene_queue
+            full = any(len(look) * 2 > most for look in self._looks)
+            return 0 if full else len(self._videos)
+        size = self.pipeline.crew.analyzers[pool.place].component.batch_size
+        return len(self._looks[pool.place]) // size
+
+    def _grow(self, pool: Pool) -> None:
+        targets: dict[str, tuple[Callable[[], None], list[Channel[Any]], int]] = {
+            "acquire": (self._acquire, [self._videos], 1),
+            "scan": (self._scan, self._fed_by_scan(), 1),
+            "analyze": (
+                functools.partial(self._analyze, pool.place),
+                self._fed_by_analyzer(pool.place),
+                _DEPTH,
+            ),
+        }
+        target, channels, count = targets[pool.stage]
+        for channel in channels * count:
+            channel.join()
+        self._crowd(pool.stage, target, count)

@@ -1,0 +1,247 @@
+"""A worker as the coordinator sees it: called, watched, and replaced when it dies.
+
+Ray tells of a process that died and can start it again by itself; it does not count how often an
+item was there when it happened. So here nothing is restarted or retried by Ray: a call on a
+worker that dies raises a ``Crash``, the next call has a new worker, and whoever called counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from toolkit.errors import CancelledError, PluginError
+from toolkit.execution.ray.deaths import Crash, alive, brief, end, meant
+from toolkit.execution.ray.workers import Done, Shift
+
+__all__ = ["Hand", "spent_s"]
+
+log = logging.getLogger(__name__)
+_STARTS = 5  # so many workers in a row may die before they have done anything
+
+
+class Hand:
+    """One worker, a new one whenever it has died. Several threads may share it.
+
+    Args:
+        hire: Starts a worker: its handle, and the reference of its node's id once it is ready.
+        threads: How many threads use it; the last to leave ends it.
+    """
+
+    def __init__(self, hire: Callable[[], tuple[Any, Any]], threads: int = 1) -> None:
+        self._hire = hire
+        self._lock = threading.Lock()
+        self._threads = threads
+        self._actor: Any = None
+        self._prepared: Any = None
+        self._closed = False
+        self._calls: list[object] = []  # in the order the worker gets them
+        self._suspect: object = None
+        self._starts = 0
+        self._shifts: list[float] = []  # begin of the first, end of the last, of this worker
+        self.node = ""
+        self.retired = False
+        self.hired_at = self.quiet_since = time.monotonic()
+        self.span_s = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is asked of it."""
+        return bool(self._calls)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its worker is up: until then it waits for room on the cluster."""
+        return bool(self.node)
+
+    def start(self) -> None:
+        """Start its worker before there is something to do."""
+        with self._lock:
+            self._started()
+
+    def _started(self) -> tuple[Any, Any]:
+        if self._closed:
+            raise CancelledError("The run was cancelled.")
+        if self._actor is None:
+            self._actor, self._prepared = self._hire()
+            self._shifts = []
+        return self._actor, self._prepared
+
+    def _at_work(self) -> Any:
+        """A worker that is ready.
+
+        Raises:
+            ToolkitError: None can work.
+        """
+        import ray
+
+        while True:
+            with self._lock:
+                actor, prepared = self._started()
+            try:
+                node = ray.get(prepared)
+            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
+                told = self._told(actor, None, error)
+                if not isinstance(told, Crash):
+                    raise told from None
+                self._starts += 1
+                if self._starts >= _STARTS:
+                    raise PluginError(
+                        f"{_STARTS} worker processes in a row died as they started: {told.reason}",
+                        hint="Look at their logs: ray logs cluster",
+                    ) from None
+                continue
+            self.node = node
+            return actor
+
+    def call(self, method: str, *arguments: Any, name: str = "") -> Any:
+        """Call the worker and wait for what it gives.
+
+        Args:
+            method: A method that returns :class:`Done`.
+            arguments: Its arguments; references among them are read by the worker.
+            name: What the call is called on the cluster.
+
+        Raises:
+            Crash: The worker died.
+            LostError: A reference leads to nothing any more.
+            ToolkitError: What the worker raised.
+        """
+        import ray
+
+        with self._asked(method, arguments, name) as (reference, told):
+            try:
+                done = ray.get(reference)
+            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
+                raise told(error) from None
+        return self._noted(done)
+
+    def call_keeping(self, method: str, *arguments: Any, name: str = "") -> Any:
+        """The same for a method that gives something large too: its reference."""
+        import ray
+
+        with self._asked(method, arguments, name, num_returns=2) as (references, told):
+            try:
+                done = ray.get(references[0])
+            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
+                raise told(error) from None
+        self._noted(done)
+        return references[1]
+
+    def scan(self, *arguments: Any, name: str, ahead: int) -> Iterator[Any]:
+        """Iterate over :meth:`toolkit.execution.ray.workers.Worker.scan`.
+
+        Each item is (work, thumbnail), with a reference for ``work.frames``; at most ``ahead``
+        items are made before they are asked for.
+        """
+        import ray
+
+        options = {"num_returns": "streaming", "_generator_backpressure_num_objects": ahead}
+        with self._asked("scan", arguments, name, **options) as (references, told):
+            try:
+                for reference in references:
+                    work, thumbnail, framed, shift = ray.get(reference)
+                    work.frames = next(references) if framed else None
+                    self._noted(Done(None, shift))
+                    yield work, thumbnail
+            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
+                raise told(error) from None
+
+    def _asked(self, method: str, arguments: Any, name: str, **options: Any) -> _Call:
+        actor = self._at_work()
+        call = getattr(actor, method).options(name=name or method, **options)
+        with self._lock:  # so that the calls are in the order in which the worker gets them
+            ticket = object()
+            self._calls.append(ticket)
+            reference = call.remote(*arguments)
+        return _Call(self, reference, actor, ticket)
+
+    def _over(self, ticket: object) -> None:
+        with self._lock:
+            self._calls.remove(ticket)
+            self.quiet_since = time.monotonic()
+
+    def _noted(self, done: Done) -> Any:
+        with self._lock:
+            self._starts = 0
+            shift: Shift = done.shift
+            spent = shift.end_s - shift.begin_s
+            before = self._shifts[1] - self._shifts[0] if self._shifts else 0.0
+            self._shifts = [self._shifts[0] if self._shifts else shift.begin_s, shift.end_s]
+            self.span_s += self._shifts[1] - self._shifts[0] - before
+        _spent.seconds = getattr(_spent, "seconds", 0.0) + spent
+        return done.value
+
+    def _told(self, actor: Any, ticket: object, error: Exception) -> Exception:
+        """What Ray raised, as what it means here."""
+        return meant(error) or self._crashed(actor, ticket, error)
+
+    def _crashed(self, actor: Any, ticket: object, error: Exception) -> Crash:
+        with self._lock:
+            if self._actor is actor:  # the first thread to notice
+                self._suspect = self._calls[0] if self._calls else None
+                self._actor = None
+                gone, self.node = self.node, ""
+            else:
+                gone = ""
+            guilty = ticket is not None and self._suspect is ticket
+        end(actor)
+        if guilty and gone and not alive(gone):
+            guilty = False
+        reason = brief(str(error))
+        if not self._closed:
+            log.warning("A worker died%s: %s", "" if guilty else " with its node", reason)
+        return Crash(reason, guilty=guilty)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it will do nothing more."""
+        return self._closed
+
+    def join(self) -> None:
+        """A thread more uses it."""
+        with self._lock:
+            self._threads += 1
+
+    def leave(self) -> None:
+        """A thread uses it no more."""
+        with self._lock:
+            self._threads -= 1
+        if self._threads <= 0:
+            self.close()
+
+    def close(self) -> None:
+        """End its worker at once, and have no other."""
+        with self._lock:
+            self._closed = True
+            actor, self._actor = self._actor, None
+        if actor is not None:
+            end(actor)
+
+
+class _Call:
+    """A call that goes on."""
+
+    def __init__(self, hand: Hand, reference: Any, actor: Any, ticket: object) -> None:
+        self._hand, self._reference, self._actor, self._ticket = hand, reference, actor, ticket
+
+    def __enter__(self) -> tuple[Any, Callable[[Exception], Exception]]:
+        return self._reference, self._told
+
+    def _told(self, error: Exception) -> Exception:
+        return self._hand._told(self._actor, self._ticket, error)
+
+    def __exit__(self, *error: object) -> None:
+        self._hand._over(self._ticket)
+
+
+_spent = threading.local()
+
+
+def spent_s() -> float:
+    """Seconds that workers were at work for this thread since it last asked."""
+    seconds, _spent.seconds = getattr(_spent, "seconds", 0.0), 0.0
+    return float(seconds)

@@ -1,0 +1,43 @@
+"""A run's numbers as Ray's metrics, for Prometheus and the dashboard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.execution.progress import Progress
+
+__all__ = ["Gauges"]
+
+_SHOWN = {
+    "done": "Items that a stage is done with.",
+    "total": "Items known so far.",
+    "seconds": "Seconds that a stage's workers were at work.",
+    "waiting": "Items that wait for a stage.",
+    "workers": "Workers of a stage.",
+    "busy": "Workers of a stage that are at work.",
+}
+
+
+class Gauges:
+    """``toolkit_stage_done`` and its like, with the tags ``run`` and ``stage``.
+
+    Args:
+        run_id: The run.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        from ray.util.metrics import Gauge
+
+        self._run_id = run_id
+        self._gauges: dict[str, Any] = {
+            name: Gauge(f"toolkit_stage_{name}", text, tag_keys=("run", "stage"))
+            for name, text in _SHOWN.items()
+        }
+        self._failures = Gauge("toolkit_failures", "What could not be done.", tag_keys=("run",))
+
+    def show(self, progress: Progress) -> None:
+        """This moment."""
+        for stage, one in progress.stages.items():
+            for name, gauge in self._gauges.items():
+                gauge.set(getattr(one, name), tags={"run": self._run_id, "stage": stage})
+        self._failures.set(progress.failures, tags={"run": self._run_id})

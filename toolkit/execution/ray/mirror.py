@@ -1,0 +1,30 @@
+"""A tally that another process keeps, as far as it was told here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from toolkit.execution.progress import Event, Progress, Tally
+
+__all__ = ["Mirror"]
+
+
+class Mirror(Tally):
+    """What another process counts, as far as it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = Progress()
+
+    def hear(self, progress: Progress, events: Iterable[Event]) -> None:
+        """What the other process says now, and what happened since it last did."""
+        with self._lock:
+            self._told = progress
+            for event in events:
+                self._events.append(event)
+                self._given += 1
+            self._changed.notify_all()
+
+    def progress(self) -> Progress:
+        """The last that was told."""
+        return self._told

@@ -1,0 +1,170 @@
+"""How many workers a stage has: they grow with what waits, into the room that there is."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit.config.ray import RaySettings
+from toolkit.execution.ray.hands import Hand
+from toolkit.execution.ray.keys import Keys, Role
+from toolkit.execution.ray.workers import Order, Worker
+
+__all__ = ["Agency", "Pool"]
+
+log = logging.getLogger(__name__)
+_LATE_S = 60.0
+_IDLE_S = 20.0  # what is idle for so long makes room for others
+
+
+@dataclass
+class Pool:
+    """The workers of a stage, or of one analyzer.
+
+    Attributes:
+        stage: The stage.
+        place: Which analyzer.
+        needs: Ray's resources of one worker: CPU, GPU.
+        least: Least workers.
+        most: Most workers; 0: as many as there is room for.
+        hands: Those that there are and were.
+    """
+
+    stage: Role
+    place: int
+    needs: dict[str, float]
+    least: int
+    most: int
+    hands: list[Hand] = field(default_factory=list)
+    _told: bool = False
+
+    def wants(self, waiting: int, room: dict[str, float]) -> int:
+        """How many workers more are of use: at most as many as there are, so that it doubles."""
+        here = self.working
+        if not waiting or any(not hand.ready for hand in here):
+            return 0
+        more = min(waiting, max(1, len(here)))
+        if self.most:
+            return min(more, self.most - len(here))
+        fit = (room.get(name, 0.0) // need for name, need in self.needs.items() if need)
+        return max(0, int(min(more, *fit)))
+
+    @property
+    def working(self) -> list[Hand]:
+        """Those that are not to go."""
+        return [hand for hand in self.hands if not hand.closed and not hand.retired]
+
+    def complain(self) -> None:
+        """Tell once if a worker has been waiting for a while for a node with room for it."""
+        late = time.monotonic() - _LATE_S
+        if not self._told and any(not h.ready and h.hired_at < late for h in self.working):
+            self._told = True
+            log.warning(
+                "No node has had room for a worker of the stage '%s' yet; it needs %s.",
+                self.stage,
+                ", ".join(f"{name} {need:g}" for name, need in self.needs.items()),
+            )
+
+    def shrink(self) -> None:
+        """Let one go that has had nothing to do for a while."""
+        here = self.working
+        if len(here) > self.least:
+            for hand in here:
+                if not hand.busy and time.monotonic() - hand.quiet_since > _IDLE_S:
+                    hand.retired = True
+                    return
+
+
+class Agency:
+    """Starts workers on the cluster.
+
+    Args:
+        run_id: The run.
+        order: Makes a worker's order of its role and place.
+        options: The section ``[ray]``.
+        keys: Of the run's analyzers.
+        runtime_env: What Ray is to prepare for a worker.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        order: Callable[[Role, int], Order],
+        options: RaySettings,
+        keys: Keys,
+        runtime_env: dict[str, Any],
+    ) -> None:
+        import ray
+
+        self._run_id, self._order, self._options = run_id, order, options
+        self._runtime_env = runtime_env
+        self._numbers = itertools.count()
+        self._worker = ray.remote(Worker)
+        self._orders: dict[tuple[Role, int], Any] = {}
+        self.pools = self._pools(keys, ray.cluster_resources())
+
+    def _pools(self, keys: Keys, cluster: dict[str, float]) -> list[Pool]:
+        options = self._options
+        gpus = options.gpus_per_analyzer
+        if gpus is None:
+            gpus = 1.0 if cluster.get("GPU") else 0.0
+        fetch = Pool("acquire", 0, {"CPU": options.cpus_per_download}, 1, options.downloads_max)
+        scan = Pool("scan", 0, {"CPU": options.cpus_per_scan}, 1, options.scans_max)
+        pools = [fetch, scan]
+        for place, analyzer in enumerate(keys.analyzers):
+            needs = {"CPU": options.cpus_per_analyzer}
+            if analyzer.accelerated and gpus:
+                needs["GPU"] = gpus
+            least, most = options.analyzers_min, options.analyzers_max
+            pools.append(Pool("analyze", place, needs, least, most))
+        # On a small cluster one of each has to fit, or the run would wait for ever.
+        wanted = sum(pool.needs["CPU"] * pool.least for pool in pools)
+        share = min(1.0, cluster.get("CPU", 0.0) / wanted) if cluster.get("CPU") else 1.0
+        for pool in pools:
+            pool.needs["CPU"] = int(pool.needs["CPU"] * share * 1000) / 1000
+        return pools
+
+    def hire(self, pool: Pool, threads: int = 1) -> Hand:
+        """A worker for a pool."""
+        hand = Hand(lambda: self._hired(pool.stage, pool.place, pool.needs), threads)
+        pool.hands.append(hand)
+        return hand
+
+    def hire_spare(self, role: Role) -> Hand:
+        """A worker that is rarely at work, and for which room is always found."""
+        return Hand(lambda: self._hired(role, 0, {"CPU": 0.0}))
+
+    def _hired(self, role: Role, place: int, needs: dict[str, float]) -> tuple[Any, Any]:
+        import ray
+
+        if (role, place) not in self._orders:
+            self._orders[role, place] = ray.put(self._order(role, place))
+        name = f"{self._run_id} {role}" + (f" {place}" if role == "analyze" else "")
+        options: dict[str, Any] = {
+            "name": f"{name} #{next(self._numbers)}",
+            "num_cpus": needs["CPU"],
+            "max_restarts": 0,
+            "max_task_retries": 0,
+            "runtime_env": self._runtime_env or None,
+        }
+        if needs.get("GPU"):
+            options["num_gpus"] = needs["GPU"]
+            if self._options.accelerator_type:
+                options["accelerator_type"] = self._options.accelerator_type
+        actor = self._worker.options(**options).remote()
+        return actor, actor.prepare.remote(self._orders[role, place])
+
+    def room(self) -> dict[str, float]:
+        """What is free on the cluster, less what workers that are not up yet will take."""
+        import ray
+
+        free = dict(ray.available_resources())
+        for pool in self.pools:
+            for _ in (hand for hand in pool.hands if not hand.ready and not hand.closed):
+                for name, need in pool.needs.items():
+                    free[name] = free.get(name, 0.0) - need
+        return free

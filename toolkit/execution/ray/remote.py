@@ -1,0 +1,244 @@
+"""The pipeline as its coordinator sees it: each stage is done by a worker elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.acquire import Skipped
+from toolkit.config import Settings
+from toolkit.errors import PoisonError
+from toolkit.execution.ray.deaths import Crash, LostError
+from toolkit.execution.ray.hands import Hand
+from toolkit.execution.ray.keys import RayCrew
+from toolkit.execution.ray.room import Room
+from toolkit.execution.ray.workers import Listed
+from toolkit.hooks.manager import PluginManager
+from toolkit.pipeline import Pipeline
+from toolkit.records import Answer, Source, Video, new_id
+from toolkit.stages.component import Cancel
+from toolkit.stages.download import Playlist, Progress
+from toolkit.synthesis import Synthesizer
+from toolkit.work import Trouble, Work
+
+__all__ = ["AHEAD", "RemotePipeline"]
+
+log = logging.getLogger(__name__)
+AHEAD = 2
+"""Items (a scene, and its frames) that a scan makes before they are asked for."""
+_NODES_PER_ATTEMPT = 3  # a node that dies says little about what was on it
+
+
+class RemotePipeline(Pipeline):
+    """What an engine calls from its threads; each thread has a hand, see :meth:`lend`.
+
+    An item whose worker dies is given to another one. One whose worker dies as often as
+    ``[ray] attempts`` says is poison: its failure, and the rest goes on.
+
+    Args:
+        settings: What the user chose.
+        plugins: For the lifecycle hooks.
+        crew: The keys of all, and the store.
+        reader: A hand that reads lost frames again.
+        room: For the frames under way.
+    """
+
+    def __init__(
+        self, settings: Settings, plugins: PluginManager, crew: RayCrew, reader: Hand, room: Room
+    ) -> None:
+        super().__init__(settings, plugins, crew)
+        self.room = room
+        self.synthesizer = _RemoteSynthesizer(self)
+        self._reader = reader
+        self._lent = threading.local()
+        self._sources: dict[str, Source] = {}
+
+    def lend(self, hand: Hand) -> None:
+        """This hand does what the calling thread asks for."""
+        self._lent.hand = hand
+
+    @property
+    def hand(self) -> Hand:
+        """The calling thread's."""
+        hand: Hand = self._lent.hand
+        return hand
+
+    def acquire(
+        self, source: Source, progress: Progress, cancel: Cancel
+    ) -> Video | Playlist | Skipped:
+        """See :class:`~toolkit.pipeline.Pipeline`, and so below; ``PoisonError`` comes on top."""
+        tries = self._tries(f"Getting {source.uri}", cancel)
+        while True:
+            try:
+                name = f"acquire {source.id[:12]}"
+                found: Video | Listed | Skipped = self.hand.call("acquire", source, name=name)
+            except Crash as crash:
+                tries.count(crash)
+            else:
+                if isinstance(found, Video):
+                    self._sources.setdefault(found.id, source)
+                return found.playlist() if isinstance(found, Listed) else found
+
+    def scan(self, video: Video, cancel: Cancel) -> Iterator[Work]:
+        """The scenes; their frames stay where they are."""
+        tries = self._tries(f"The scan of {video.path}", cancel)
+        source, seen = self._sources[video.id], set()
+        while True:
+            try:
+                name = f"scan {video.id[:12]}"
+                for work, thumbnail in self.hand.scan(source, video, name=name, ahead=AHEAD):
+                    if work.scene.id not in seen:  # else it was given before the worker died
+                        seen.add(work.scene.id)
+                        self._keep(work, thumbnail)
+                        if work.frames is not None:
+                            self.room.take(work.scene.id, self.hand.node, cancel)
+                        yield work
+            except Crash as crash:
+                tries.count(crash)
+            except LostError:
+                tries.count(Crash("its node is gone", guilty=False))
+            else:
+                return
+
+    def _keep(self, work: Work, thumbnail: bytes | None) -> None:
+        path = Path(work.scene.thumbnail or "")
+        if thumbnail is None or path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = path.with_suffix(f".{new_id()}.part")
+        part.write_bytes(thumbnail)
+        part.replace(path)
+
+    def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> Iterator[Work]:
+        """The same scenes with their answers, when all are answered."""
+
+        def call(group: Sequence[Work]) -> Any:
+            asked = [
+                Work(work.video, work.scene, missing={place: work.missing[place]}) for work in group
+            ]
+            name = f"analyze {group[0].scene.id[:12]}"
+            frames = [work.frames for work in group]
+            return self.hand.call("analyze", asked, *frames, name=name)
+
+        what = f"The analyzer '{self.crew.analyzers[place].name}'"
+        self._share_out("analyze", what, works, call, cancel)
+        yield from works
+
+    def tag_all(self, works: Sequence[Work], cancel: Cancel) -> None:
+        """Tag these scenes, as :meth:`toolkit.pipeline.Pipeline.tag` does one."""
+
+        def call(group: Sequence[Work]) -> Any:
+            asked = [Work(work.video, work.scene, answers=work.answers) for work in group]
+            return self.hand.call("tag", asked, name=f"tag {group[0].scene.id[:12]}")
+
+        if self.crew.taggers:
+            untagged = [work for work in works if work.new or not work.tagged]
+            self._share_out("tag", "Tagging", untagged, call, cancel)
+
+    def _share_out(
+        self,
+        stage: str,
+        what: str,
+        works: Sequence[Work],
+        call: Callable[[Sequence[Work]], Any],
+        cancel: Cancel,
+    ) -> None:
+        """Have all of them done, one by one where a worker died on several."""
+        tries = {work.scene.id: self._tries(f"{what} on a scene", cancel) for work in works}
+        groups = deque([list(works)] if works else [])
+        while groups:
+            group = groups.popleft()
+            try:
+                results = call(group)
+            except Crash as crash:
+                left = []
+                for work in group:
+                    try:
+                        tries[work.scene.id].count(crash)
+                        left.append(work)
+                    except PoisonError as error:
+                        work.troubles.append(Trouble(stage, error))
+                groups.extendleft([work] for work in reversed(left))
+            except LostError:
+                groups.appendleft(self._reread(group, tries))
+            else:
+                for work, (new, troubles) in zip(group, results, strict=True):
+                    work.new += new
+                    work.answers += [row for row in new if isinstance(row, Answer)]
+                    work.troubles += troubles
+
+    def _reread(self, works: Sequence[Work], tries: dict[str, _Tries]) -> list[Work]:
+        for work in works:
+            source = self._sources[work.video.id]
+            while True:
+                try:
+                    name = f"reread {work.scene.id[:12]}"
+                    work.frames = self._reader.call_keeping(
+                        "reread", source, work.video, work.scene, name=name
+                    )
+                    break
+                except Crash as crash:
+                    tries[work.scene.id].count(crash)
+        return list(works)
+
+    def _tries(self, what: str, cancel: Cancel) -> _Tries:
+        return _Tries(what, self.settings.ray.attempts, cancel)
+
+    def close(self) -> None:
+        """Free what is here."""
+        self._reader.close()
+        super().close()
+
+
+class _Tries:
+    """How often an item's worker died."""
+
+    def __init__(self, what: str, most: int, cancel: Cancel) -> None:
+        self._what, self._most, self._cancel = what, most, cancel
+        self._points = 0.0
+
+    def count(self, crash: Crash) -> None:
+        """One time more.
+
+        Raises:
+            PoisonError: That is often enough.
+            CancelledError: The worker was ended, for the run was cancelled.
+        """
+        self._cancel.check()
+        self._points += 1.0 if crash.guilty else 1.0 / _NODES_PER_ATTEMPT
+        if self._points >= self._most - 0.01:
+            raise PoisonError(
+                f"{self._what} ended {self._most} worker processes in a row, "
+                f"the last one so: {crash.reason}",
+                hint="It is left out. A process that needs too much memory is ended, too: look at "
+                "the workers' logs.",
+            )
+
+
+class _RemoteSynthesizer(Synthesizer):
+    """Knows here what is missing, and has it written elsewhere."""
+
+    def __init__(self, pipeline: RemotePipeline) -> None:
+        super().__init__(pipeline.crew)
+        self._pipeline = pipeline
+
+    def synthesize(self, video: Video, cancel: Cancel) -> list[Trouble]:
+        """The troubles of writing about a video."""
+        if not self.lacks(video):
+            return []
+        tries = _Tries("Writing about the video", self._pipeline.settings.ray.attempts, cancel)
+        while True:
+            try:
+                name = f"synthesize {video.id[:12]}"
+                troubles: list[Trouble] = self._pipeline.hand.call("synthesize", video, name=name)
+            except Crash as crash:
+                try:
+                    tries.count(crash)
+                except PoisonError as error:
+                    return [Trouble("synthesize", error)]
+            else:
+                return troubles

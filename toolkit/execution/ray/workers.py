@@ -1,0 +1,250 @@
+"""A worker process: one stage's part of the pipeline, on whichever node Ray has put it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit import logs
+from toolkit.acquire import Skipped
+from toolkit.errors import AnalysisError, DecodeError, DownloadError, SourceError, TagError
+from toolkit.execution.ray.keys import Keys, RayCrew, Role
+from toolkit.execution.ray.parcel import Parcel
+from toolkit.execution.ray.stores import RemoteStore
+from toolkit.pipeline import Pipeline
+from toolkit.records import Frames, Record, Scene, Source, Video
+from toolkit.revisit import revisited
+from toolkit.stages.component import Cancel
+from toolkit.stages.download import Entry, Playlist
+from toolkit.work import Trouble, Work, wrapped
+
+__all__ = ["Done", "Listed", "Order", "Shift", "Worker"]
+
+_TELL_S = 0.5  # how often a download says how far it is
+
+
+@dataclass(frozen=True)
+class Shift:
+    """When a worker worked, by its own clock (seconds since some moment)."""
+
+    begin_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a call, and when the worker was at it."""
+
+    value: Any
+    shift: Shift
+
+
+@dataclass(frozen=True, repr=False)
+class Order:
+    """What a worker is hired for.
+
+    Attributes:
+        run_id: The run.
+        parcel: Settings and plugins.
+        keys: What all workers have to agree on.
+        role: What this one does.
+        place: Which analyzer it is.
+        coordinator: The handle of the run's coordinator.
+        home: The node where the workspace is.
+    """
+
+    run_id: str
+    parcel: Parcel
+    keys: Keys
+    role: Role
+    place: int
+    coordinator: Any
+    home: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A playlist that was read to its end, or until the error."""
+
+    title: str
+    entries: list[Entry]
+    error: Exception | None
+
+    @classmethod
+    def of(cls, playlist: Playlist) -> Listed:
+        """Read it."""
+        entries: list[Entry] = []
+        error = None
+        try:
+            entries.extend(playlist.entries)
+        except Exception as raised:  # noqa: BLE001 - a plugin is someone else's code
+            error = wrapped(DownloadError, f"Reading the playlist {playlist.title}", raised)
+        return cls(playlist.title, entries, error)
+
+    def playlist(self) -> Playlist:
+        """The same again."""
+
+        def given() -> Iterator[Entry]:
+            yield from self.entries
+            if self.error:
+                raise self.error
+
+        return Playlist(self.title, given())
+
+
+class Worker:
+    """One process of one stage. Ray makes an actor of it that does one thing at a time."""
+
+    def prepare(self, order: Order) -> str:
+        """Make what the role needs; models load when they are first needed.
+
+        Returns:
+            The id of the node that this is.
+
+        Raises:
+            ToolkitError: It cannot work here.
+        """
+        import ray
+
+        settings, plugins = order.parcel.open()
+        logs.set_up(settings.logging.model_copy(update={"file": ""}), settings.base)
+        self._store = RemoteStore(order.coordinator)
+        crew = RayCrew(settings, plugins, order.keys, self._store, order.role, order.place)
+        self._order = order
+        self._cancel = Cancel()  # nobody sets it: who cancels a run ends its processes
+        self._pipeline = Pipeline(settings, plugins, crew)
+        self._node = str(ray.get_runtime_context().get_node_id())
+        return self._node
+
+    def acquire(self, source: Source) -> Done:
+        """See :meth:`toolkit.pipeline.Pipeline.acquire`; a playlist comes as all it leads to."""
+        begin = time.monotonic()
+        found = self._acquired(source)
+        value = Listed.of(found) if isinstance(found, Playlist) else found
+        return Done(value, Shift(begin, time.monotonic()))
+
+    def _acquired(self, source: Source) -> Video | Playlist | Skipped:
+        logs.about(self._order.run_id, source.uri)
+        if source.kind == "file" and not Path(source.uri).exists():
+            raise SourceError(
+                f"The node {self._where()} has no file {source.uri}.",
+                hint="Keep files where every node sees them under one path, or give links.",
+                path=source.uri,
+            )
+        told = 0.0
+
+        def progress(done: int, total: int | None) -> None:
+            nonlocal told
+            if time.monotonic() - told > _TELL_S or done == total:
+                told = time.monotonic()
+                self._order.coordinator.transferred.remote(source.uri, done, total)
+
+        try:
+            return self._pipeline.acquire(source, progress, self._cancel)
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            raise self._pipeline.blamed("acquire", error) from None
+
+    def _where(self) -> str:
+        import socket
+
+        return f"{socket.gethostname()} ({self._node[:8]})"
+
+    def _here(self, source: Source, video: Video) -> Video:
+        """The video, fetched again where this node does not have it."""
+        if Path(video.path).exists():
+            return video
+        again = self._acquired(source)
+        if not isinstance(again, Video) or again.id != video.id:
+            raise DecodeError(
+                f"{source.uri} leads to another file than a moment ago.",
+                hint="Analyze it again.",
+                retriable=True,
+            )
+        return again
+
+    def scan(self, source: Source, video: Video) -> Iterator[Any]:
+        """Each scene as (work without frames, thumbnail, whether frames follow, shift), frames.
+
+        The frames of a scene that somebody has to look at come as an item of their own, which
+        stays in the object store: whoever reads this takes no copy of them.
+        """
+        logs.about(self._order.run_id, video.id)
+        begin = time.monotonic()
+        try:
+            video = self._here(source, video)
+            key = self._pipeline.crew.detector_key
+            known = self._store.count(Scene, video_id=video.id, detector=key)
+            self._store.unknown = not known
+            for work in self._pipeline.scan(video, self._cancel):
+                frames, work.frames = work.frames, None
+                shift = Shift(begin, time.monotonic())
+                yield work, self._thumbnail(work), frames is not None, shift
+                if frames is not None:
+                    yield frames
+                del frames  # while the next scene is read
+                begin = time.monotonic()
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            raise self._pipeline.blamed("scan", error) from None
+
+    def _thumbnail(self, work: Work) -> bytes | None:
+        """The picture itself, where it was written on another machine than the workspace's."""
+        path = work.scene.thumbnail
+        if self._node == self._order.home or not path or not work.new:
+            return None
+        with suppress(OSError):
+            return Path(path).read_bytes()
+        return None
+
+    def reread(self, source: Source, video: Video, scene: Scene) -> tuple[Done, Frames]:
+        """What was picked from a scene, after its frames were lost with a node."""
+        begin = time.monotonic()
+        try:
+            video = self._here(source, video)
+            settings, decoder = self._pipeline.settings, self._pipeline.crew.decoder
+            [frames] = revisited(decoder, video, [scene], settings, self._cancel)
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            raise self._pipeline.blamed("scan", error) from None
+        return Done(None, Shift(begin, time.monotonic())), frames
+
+    def analyze(self, works: Sequence[Work], *frames: Frames) -> Done:
+        """The rows and troubles of each scene."""
+        begin = time.monotonic()
+        logs.about(self._order.run_id, works[0].video.id)
+        place = self._order.place
+        full = [replace(w, frames=one) for w, one in zip(works, frames, strict=True)]
+        try:
+            for _ in self._pipeline.analyze(place, full, self._cancel):
+                pass
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            name = self._pipeline.crew.analyzers[place].name
+            raise wrapped(AnalysisError, f"The analyzer '{name}'", error) from None
+        return Done(_results(full), Shift(begin, time.monotonic()))
+
+    def tag(self, works: Sequence[Work]) -> Done:
+        """The rows and troubles of each scene."""
+        begin = time.monotonic()
+        logs.about(self._order.run_id, works[0].video.id)
+        try:
+            for work in works:
+                self._pipeline.tag(work)
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            raise wrapped(TagError, "Tagging", error) from None
+        return Done(_results(works), Shift(begin, time.monotonic()))
+
+    def synthesize(self, video: Video) -> Done:
+        """The troubles of writing about a video."""
+        begin = time.monotonic()
+        logs.about(self._order.run_id, video.id)
+        try:
+            troubles = self._pipeline.synthesizer.synthesize(video, self._cancel)
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            raise wrapped(AnalysisError, "Writing about the video", error) from None
+        return Done(troubles, Shift(begin, time.monotonic()))
+
+
+def _results(works: Sequence[Work]) -> list[tuple[list[Record], list[Trouble]]]:
+    return [(work.new, work.troubles) for work in works]
