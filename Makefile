@@ -92,6 +92,10 @@ bench-scan: $(VENV)/.installed-dev ## the scan: time beside its limit and its pe
 bench-analyze: $(VENV)/.installed-dev ## one look beside one generate for each scene and prompt
 	$(BIN)/python benchmarks/bench_analyze.py $(ARGS)
 
+.PHONY: bench-ray
+bench-ray: $(VENV)/.installed-dev ## the engine on Ray: overhead, scans, analyzers at work, memory
+	$(BIN)/python benchmarks/bench_ray.py $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## the documentation, into site/
 	$(BIN)/mkdocs build --strict $(ARGS)

@@ -1,0 +1,270 @@
+"""The engine on Ray beside the work itself, on a cluster of this machine.
+
+- overhead: scenes of 50 ms of work, against the work (and the scans') divided by the cores; how
+  much of their time the analyzers were at work, by their own clocks;
+- scans: films scanned by as many workers as there are cores, against as many processes by hand;
+- frames: videos of 100 MB of frames through a small object store, against the bound that
+  docs/ray.md states.
+
+    python benchmarks/bench_ray.py --scenes 2000 --films 160 --videos 1000
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import struct
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+import synthetic
+import toolkit as tk
+from toolkit.testing.clips import Shot, write_film
+from toolkit.testing.world import ClipTruth
+
+CORES = len(os.sched_getaffinity(0))
+STORE_BYTES = 10**9
+WORK_S = 0.05
+OVERHEAD, SCANS, BUSY = 1.05, 0.95, 0.95
+PLAIN: dict[str, Any] = {
+    "decode": {"plugin": "blank"},
+    "scenes": {"plugin": "counted", "thumbnail_width": 0},
+    "analysis": {"plugin": ()},
+    "tags": {"plugin": ()},
+}
+SMALL = {"frames": 1}
+TRUTH = ClipTruth("red", "circle", "one", "left", "white", "day")
+
+
+def main() -> None:
+    """Measure, and print a line for each bound."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--scenes", type=int, default=2000)
+    parser.add_argument("--films", type=int, default=160)
+    parser.add_argument("--videos", type=int, default=200)
+    options = parser.parse_args()
+    from ray.cluster_utils import Cluster
+
+    arguments = {"num_cpus": CORES, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    cluster: Any = Cluster(initialize_head=True, head_node_args=arguments)
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            folder, address = Path(name), str(cluster.address)
+            if options.films:
+                scans(folder / "scans", address, options.films)
+            if options.scenes:
+                overhead(folder / "overhead", address, options.scenes)
+            if options.videos:
+                frames(folder / "frames", address, options.videos)
+    finally:
+        cluster.shutdown()
+
+
+def overhead(folder: Path, address: str, scenes: int) -> None:
+    """From the moment when a tenth is done, so that nothing starts any more."""
+    synthetic.register(WORK_S)
+    files = synthetic.write(folder, scenes // 50, 50)
+    began = time.process_time()
+    options: dict[str, Any] = {**PLAIN, "sampling": SMALL}
+    tk.analyze(files[:4], workspace=folder / "hand", progress=False, **options)
+    scan_s = (time.process_time() - began) / 200 - WORK_S
+    ray = {
+        "address": address,
+        "ship": "nothing",
+        "cpus_per_analyzer": 0.9,
+        "cpus_per_scan": 0.1,
+        "analyzers_min": CORES,
+        "analyzers_max": CORES,
+        "scans_max": 1,
+    }
+    run = tk.submit(files, workspace=folder / "ray", engine="ray", ray=ray, **options)
+    with Processors() as processors:
+        times, used = _followed(run, "scene", processors)
+    first = len(times) // 10
+    took_s = times[-1] - times[first]
+    ideal_s = (len(times) - 1 - first) * (WORK_S + max(0.0, scan_s)) / CORES
+    stage = run.progress.stages["analyze"]
+    cpu_s = (used[-1] - used[first]) / (len(times) - 1 - first)
+    print(
+        f"overhead: {len(times)} scenes of {WORK_S * 1e3:.0f} ms (+ {scan_s * 1e3:.1f} ms of scan) "
+        f"in {took_s:.1f} s, {took_s / ideal_s:.3f} times the work by {CORES} cores "
+        f"(wanted {OVERHEAD} at most); processor time of all processes: "
+        f"{cpu_s / (WORK_S + max(0.0, scan_s)):.3f} times the work"
+    )
+    print(f"analyzers at work: {stage.use or 0:.3f} of their time (wanted {BUSY})")
+
+
+def scans(folder: Path, address: str, films: int) -> None:
+    """Films a second from the moment when every worker has some behind it."""
+    folder.mkdir()
+    paths = [folder / f"{number}.mp4" for number in range(films)]
+    shots = [Shot(TRUTH, 4.0) for _ in range(5)]
+    write_film(paths[0], shots, ["cut"] * 4, rng=random.Random(1))
+    film = paths[0].read_bytes()
+    for number, path in enumerate(paths):  # a box that players skip: another file, the same film
+        path.write_bytes(film + struct.pack(">I4sQ", 16, b"free", number))
+    options: dict[str, Any] = {"analysis": {"plugin": ()}, "tags": {"plugin": ()}}
+    hand, hand_s = _by_hand(paths, folder)
+    by_hand = _rate(hand)
+    ray = {"address": address, "ship": "nothing", "scans_max": CORES, "downloads_max": 1}
+    ray |= {"cpus_per_scan": 0.9}
+    run = tk.submit(paths, workspace=folder / "ray", engine="ray", ray=ray, **options)
+    with Processors() as processors:
+        times, used = _followed(run, "video", processors)
+    skip = 2 * CORES
+    cpu_s = (used[-1] - used[skip]) / (len(times) - 1 - skip)
+    print(
+        f"scans: {_rate(times):.2f} films/s by {CORES} workers, {by_hand:.2f} by {CORES} processes"
+        f": {_rate(times) / by_hand:.3f} (wanted {SCANS}); processor time of a film: "
+        f"{cpu_s:.3f} s by workers and all around them, {hand_s:.3f} s by hand"
+    )
+
+
+def _rate(times: list[float]) -> float:
+    times = sorted(times)
+    skip = 2 * CORES
+    return (len(times) - 1 - skip) / (times[-1] - times[skip])
+
+
+def _followed(
+    run: tk.RunHandle, kind: str, processors: Processors
+) -> tuple[list[float], list[float]]:
+    """When each event was, and the processor time that all had taken when it was heard of."""
+    times, used = [], []
+    for event in run.events():
+        if event.kind == kind:
+            times.append(event.at_s)
+            used.append(processors.seconds)
+    run.wait()
+    return times, used
+
+
+class Processors:
+    """The processor time of the cluster's processes, also of those that have ended."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def seconds(self) -> float:
+        """Of all so far."""
+        return sum(self._seconds.values())
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.1):
+            parents: dict[int, int] = {}
+            spent: dict[int, float] = {}
+            for place in Path("/proc").glob("[0-9]*/stat"):
+                with suppress(OSError):
+                    fields = place.read_text().rpartition(") ")[2].split()
+                    pid = int(place.parent.name)
+                    parents[pid] = int(fields[1])
+                    spent[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            for pid, seconds in spent.items():
+                above = pid
+                while above in parents and above != os.getpid():
+                    above = parents[above]
+                if above == os.getpid() != pid:
+                    self._seconds[pid] = seconds
+
+
+def _by_hand(paths: list[Path], folder: Path) -> tuple[list[float], float]:
+    context = multiprocessing.get_context("spawn")
+    todo, done = context.Queue(), context.Queue()
+    for path in [*map(str, paths), *[""] * CORES]:
+        todo.put(path)
+    workers = [
+        context.Process(target=_hand, args=(todo, done, str(folder / f"hand{number}")))
+        for number in range(CORES)
+    ]
+    for worker in workers:
+        worker.start()
+    done_at = [done.get() for _ in paths]
+    for worker in workers:
+        worker.join()
+    spent = [seconds for _, seconds in done_at]
+    return [at_s for at_s, _ in done_at], sum(spent) / len(spent)
+
+
+def _hand(todo: Any, done: Any, workspace: str) -> None:
+    from toolkit.hooks.manager import configure
+    from toolkit.pipeline import Pipeline
+    from toolkit.records import Source, Video
+    from toolkit.sources import expand
+    from toolkit.stages.component import Cancel
+
+    arguments: dict[str, dict[str, Any]] = {"paths": {"workspace": Path(workspace)}}
+    arguments |= {"analysis": {"plugin": ()}, "tags": {"plugin": ()}}
+    settings, plugins, _ = configure(None, arguments)
+    pipeline = Pipeline(settings, plugins)
+    while path := todo.get():
+        began = time.process_time()
+        [source] = expand([path])
+        assert isinstance(source, Source)
+        video = pipeline.acquire(source, lambda *_: None, Cancel())
+        assert isinstance(video, Video)
+        for work in pipeline.scan(video, Cancel()):
+            pipeline.store.save(work.new)
+        done.put((time.monotonic(), time.process_time() - began))
+    pipeline.close()
+
+
+def frames(folder: Path, address: str, videos: int) -> None:
+    """The most that lay in the object store, and what was spilled."""
+    from toolkit.config.settings import Execution, Sampling
+
+    scene = Sampling().frames * synthetic.WIDTH * synthetic.HEIGHT * 3
+    files = synthetic.write(folder, videos, max(1, 100_000_000 // scene))
+    synthetic.register(0.0)
+    ray = {"address": address, "ship": "nothing", "scans_max": CORES, "cpus_per_scan": 0.5}
+    ray |= {"cpus_per_analyzer": 0.5, "analyzers_max": 1}
+    run = tk.submit(files, workspace=folder / "ray", engine="ray", ray=ray, **PLAIN)
+    began = time.monotonic()
+    peak, spilled = _watched(run)
+    run.wait()
+    scenes = run.progress.stages["tag"].done
+    rate = scenes / (time.monotonic() - began)
+    # Waiting, at the analyzer, analyzed in the last 1.2 s; or the room. And ahead of the queue.
+    bound = min(Execution().scene_queue + 16 + int(1.2 * rate) + 1, int(STORE_BYTES / 2 / scene))
+    bound += CORES * 2
+    print(
+        f"frames: {scenes * scene / 1e9:.1f} GB through the object store at {rate:.0f} scenes/s, "
+        f"at most {peak / 1e6:.0f} MB at once (bound {bound * scene / 1e6:.0f}), "
+        f"{spilled / 1e6:.0f} MB spilled"
+    )
+
+
+def _watched(run: tk.RunHandle) -> tuple[int, int]:
+    import ray
+    from ray._private.internal_api import node_stats
+
+    peak = spilled = 0
+    while not run.done:
+        time.sleep(0.2)
+        [node] = [node for node in ray.nodes() if node["Alive"]]
+        stats = node_stats(node["NodeManagerAddress"], node["NodeManagerPort"]).store_stats
+        peak = max(peak, stats.object_store_bytes_used)
+        spilled = max(spilled, stats.spilled_bytes_total)
+    return peak, spilled
+
+
+if __name__ == "__main__":
+    main()
