@@ -137,6 +137,7 @@ class RayEngine(LocalEngine):
                 self._grow(pool)
                 for name, need in pool.needs.items():
                     room[name] = room.get(name, 0.0) - need
+            pool.squeeze_in(room, self._agency.cores())
             pool.shrink()
             pool.complain()
 

@@ -8,6 +8,7 @@ worker that dies raises a ``Crash``, the next call has a new worker, and whoever
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ class Hand:
         self._shifts: list[float] = []  # begin of the first, end of the last, of this worker
         self.node = ""
         self.retired = False
-        self.hired_at = self.quiet_since = time.monotonic()
+        self.hired_at = math.inf  # of the worker that it has or waits for
+        self.quiet_since = time.monotonic()
         self.span_s = 0.0
 
     @property
@@ -67,6 +69,7 @@ class Hand:
             raise CancelledError("The run was cancelled.")
         if self._actor is None:
             self._actor, self._prepared = self._hire()
+            self.hired_at = time.monotonic()
             self._shifts = []
         return self._actor, self._prepared
 
@@ -205,6 +208,13 @@ class Hand:
         """A thread more uses it."""
         with self._lock:
             self._threads += 1
+
+    def hire_again(self) -> None:
+        """Give up a worker that waits for room, and have another."""
+        with self._lock:
+            actor = self._actor
+        if actor is not None and not self.ready:
+            end(actor)
 
     def leave(self) -> None:
         """A thread uses it no more."""

@@ -18,6 +18,7 @@ __all__ = ["Agency", "Pool"]
 
 log = logging.getLogger(__name__)
 _LATE_S = 60.0
+_STARVED_S = 5.0
 _IDLE_S = 20.0  # what is idle for so long makes room for others
 
 
@@ -50,6 +51,8 @@ class Pool:
         more = min(waiting, max(1, len(here)))
         if self.most:
             return min(more, self.most - len(here))
+        if not any(self.needs.values()):
+            return 0  # squeezed in, see below
         fit = (room.get(name, 0.0) // need for name, need in self.needs.items() if need)
         return max(0, int(min(more, *fit)))
 
@@ -57,6 +60,25 @@ class Pool:
     def working(self) -> list[Hand]:
         """Those that are not to go."""
         return [hand for hand in self.hands if not hand.closed and not hand.retired]
+
+    def squeeze_in(self, free: dict[str, float], taken: float) -> None:
+        """Have a worker at all, on a cluster that we have filled ourselves.
+
+        Nodes may have gone, and workers that wait for this stage's hold all cores. So its workers
+        ask for no core any more.
+
+        Args:
+            free: What is free on the cluster.
+            taken: The cores of the run's workers that are up.
+        """
+        since = time.monotonic() - _STARVED_S
+        here, need = self.working, self.needs["CPU"]
+        starves = here and all(not hand.ready and hand.hired_at < since for hand in here)
+        if starves and need and taken and free.get("CPU", 0.0) < need:
+            log.warning("The stage '%s' gets a worker without a core of its own.", self.stage)
+            self.needs = {**self.needs, "CPU": 0.0}
+            for hand in here:
+                hand.hire_again()
 
     def complain(self) -> None:
         """Tell once if a worker has been waiting for a while for a node with room for it."""
@@ -157,6 +179,10 @@ class Agency:
                 options["accelerator_type"] = self._options.accelerator_type
         actor = self._worker.options(**options).remote()
         return actor, actor.prepare.remote(self._orders[role, place])
+
+    def cores(self) -> float:
+        """Cores of the run's workers that are up."""
+        return sum(pool.needs["CPU"] for pool in self.pools for hand in pool.working if hand.ready)
 
     def room(self) -> dict[str, float]:
         """What is free on the cluster, less what workers that are not up yet will take."""
