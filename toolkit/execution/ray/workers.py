@@ -175,6 +175,7 @@ class Worker:
         logs.about(self._order.run_id, video.id)
         begin = time.monotonic()
         try:
+            self._store.unknown = False
             video = self._here(source, video)
             key = self._pipeline.crew.detector_key
             known = self._store.count(Scene, video_id=video.id, detector=key)
