@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,7 @@ from toolkit.work import Work
 __all__ = ["RayEngine"]
 
 log = logging.getLogger(__name__)
+_STARTING_S = 20.0  # until workers are up, nobody knows how much room they leave
 _DEPTH = 2  # calls on an analyzer at once: the next batch is there when it is done with one
 
 
@@ -55,6 +57,7 @@ class RayEngine(LocalEngine):
         self._agency = agency
         self._tagger = tagger
         self._gauges = Gauges(row.id)
+        pipeline.alone, pipeline.helpers = self._alone, self._helpers
         super().__init__(pipeline, row, given, cancel)
 
     # ------------------------------------------------------------------ sizes
@@ -88,6 +91,23 @@ class RayEngine(LocalEngine):
 
     def _pool(self, stage: str, place: int) -> Pool:
         return next(p for p in self._agency.pools if (p.stage, p.place) == (stage, place))
+
+    def _alone(self) -> bool:
+        """Whether no other file waits for a scan."""
+        return not len(self._videos) and not len(self._feed)
+
+    def _helpers(self, most: int) -> list[Hand]:
+        """Scan workers for a long file: idle ones, and new ones for cores that nobody waits for."""
+        end = time.monotonic() + _STARTING_S
+        while time.monotonic() < end and not self._agency.settled():
+            self.cancel.wait(0.1)
+        pool = self._pool("scan", 0)
+        idle = [hand for hand in pool.working if hand.ready and not hand.busy]
+        idle = [hand for hand in idle if hand is not self.pipeline.hand][:most]
+        for hand in idle:
+            hand.join()
+        more = min(most - len(idle), pool.fits(self._agency.room()))
+        return idle + [self._agency.hire(pool) for _ in range(more)]
 
     def _manned(self, hand: Hand, target: Callable[[], None]) -> None:
         self.pipeline.lend(hand)

@@ -18,7 +18,7 @@ from toolkit.errors import CancelledError, PluginError
 from toolkit.execution.ray.deaths import Crash, alive, brief, end, meant
 from toolkit.execution.ray.workers import Done, Shift
 
-__all__ = ["Hand", "spent_s"]
+__all__ = ["Hand", "add_spent", "spent_s"]
 
 log = logging.getLogger(__name__)
 _STARTS = 5  # so many workers in a row may die before they have done anything
@@ -58,6 +58,14 @@ class Hand:
     def ready(self) -> bool:
         """Whether its worker is up: until then it waits for room on the cluster."""
         return bool(self.node)
+
+    @property
+    def up(self) -> bool:
+        """Whether its worker is up, also where nobody has asked it for anything yet."""
+        import ray
+
+        prepared = self._prepared
+        return self.ready or bool(prepared and ray.wait([prepared], timeout=0)[0])
 
     def start(self) -> None:
         """Start its worker before there is something to do."""
@@ -175,7 +183,7 @@ class Hand:
             before = self._shifts[1] - self._shifts[0] if self._shifts else 0.0
             self._shifts = [self._shifts[0] if self._shifts else shift.begin_s, shift.end_s]
             self.span_s += self._shifts[1] - self._shifts[0] - before
-        _spent.seconds = getattr(_spent, "seconds", 0.0) + spent
+        add_spent(spent)
         return done.value
 
     def _told(self, actor: Any, ticket: object, error: Exception) -> Exception:
@@ -211,9 +219,15 @@ class Hand:
 
     def hire_again(self) -> None:
         """Give up a worker that waits for room, and have another."""
+        if not self.ready:
+            self.drop()
+
+    def drop(self) -> None:
+        """Give up a worker, whatever it is at, and have another for the next call."""
         with self._lock:
-            actor = self._actor
-        if actor is not None and not self.ready:
+            actor, self._actor = self._actor, None
+            self.node = ""
+        if actor is not None:
             end(actor)
 
     def leave(self) -> None:
@@ -255,3 +269,8 @@ def spent_s() -> float:
     """Seconds that workers were at work for this thread since it last asked."""
     seconds, _spent.seconds = getattr(_spent, "seconds", 0.0), 0.0
     return float(seconds)
+
+
+def add_spent(seconds: float) -> None:
+    """Seconds that workers were at work for this thread."""
+    _spent.seconds = getattr(_spent, "seconds", 0.0) + seconds

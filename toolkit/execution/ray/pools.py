@@ -49,12 +49,15 @@ class Pool:
         if not waiting or any(not hand.ready for hand in here):
             return 0
         more = min(waiting, max(1, len(here)))
-        if self.most:
-            return min(more, self.most - len(here))
+        return min(more, self.most - len(here)) if self.most else min(more, self.fits(room))
+
+    def fits(self, room: dict[str, float]) -> int:
+        """How many workers more there is room for now."""
         if not any(self.needs.values()):
             return 0  # squeezed in, see below
-        fit = (room.get(name, 0.0) // need for name, need in self.needs.items() if need)
-        return max(0, int(min(more, *fit)))
+        fit = min(room.get(name, 0.0) // need for name, need in self.needs.items() if need)
+        most = self.most - len(self.working) if self.most else fit
+        return max(0, int(min(fit, most)))
 
     @property
     def working(self) -> list[Hand]:
@@ -184,13 +187,17 @@ class Agency:
         """Cores of the run's workers that are up."""
         return sum(pool.needs["CPU"] for pool in self.pools for hand in pool.working if hand.ready)
 
+    def settled(self) -> bool:
+        """Whether all workers are up."""
+        return all(hand.up for pool in self.pools for hand in pool.working)
+
     def room(self) -> dict[str, float]:
         """What is free on the cluster, less what workers that are not up yet will take."""
         import ray
 
         free = dict(ray.available_resources())
         for pool in self.pools:
-            for _ in (hand for hand in pool.hands if not hand.ready and not hand.closed):
+            for _ in (hand for hand in pool.hands if not hand.closed and not hand.up):
                 for name, need in pool.needs.items():
                     free[name] = free.get(name, 0.0) - need
         return free

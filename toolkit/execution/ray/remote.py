@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from toolkit.errors import PoisonError
 from toolkit.execution.ray.deaths import Crash, LostError
 from toolkit.execution.ray.hands import Hand
 from toolkit.execution.ray.keys import RayCrew
+from toolkit.execution.ray.parts import Parts
 from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.workers import Listed
 from toolkit.hooks.manager import PluginManager
@@ -45,6 +46,10 @@ class RemotePipeline(Pipeline):
         crew: The keys of all, and the store.
         reader: A hand that reads lost frames again.
         room: For the frames under way.
+
+    Attributes:
+        alone: Tells whether no other file waits for a scan.
+        helpers: Gives at most so many scan workers that have nothing else to do.
     """
 
     def __init__(
@@ -56,6 +61,8 @@ class RemotePipeline(Pipeline):
         self._reader = reader
         self._lent = threading.local()
         self._sources: dict[str, Source] = {}
+        self.alone: Callable[[], bool] = lambda: False
+        self.helpers: Callable[[int], Sequence[Hand]] = lambda _: ()
 
     def lend(self, hand: Hand) -> None:
         """This hand does what the calling thread asks for."""
@@ -85,17 +92,43 @@ class RemotePipeline(Pipeline):
 
     def scan(self, video: Video, cancel: Cancel) -> Iterator[Work]:
         """The scenes; their frames stay where they are."""
-        tries = self._tries(f"The scan of {video.path}", cancel)
         source, seen = self._sources[video.id], set()
+        if (most := self._parts(video)) > 1 and self.alone():
+            parts = Parts(self, source, video, most, cancel)
+            for work in parts.works():
+                seen.add(work.scene.id)
+                yield work
+            if parts.complete:
+                return
+        yield from self.scanned(self.hand, source, video, None, cancel, seen)
+
+    def _parts(self, video: Video) -> int:
+        """In how many parts a file may be scanned; 1 if it is short."""
+        part_s = self.settings.execution.chunk_s
+        length_s = video.duration_s or 0.0
+        return round(length_s / part_s) if part_s and length_s > 1.5 * part_s else 1
+
+    def scanned(
+        self,
+        hand: Hand,
+        source: Source,
+        video: Video,
+        piece: Any,
+        cancel: Cancel,
+        seen: Collection[str] = (),
+    ) -> Iterator[Work]:
+        """The scenes of a file, or of a piece of it, that were not seen yet."""
+        tries = self._tries(f"The scan of {video.path}", cancel)
+        given = set(seen)
         while True:
             try:
                 name = f"scan {video.id[:12]}"
-                for work, thumbnail in self.hand.scan(source, video, name=name, ahead=AHEAD):
-                    if work.scene.id not in seen:  # else it was given before the worker died
-                        seen.add(work.scene.id)
+                for work, thumbnail in hand.scan(source, video, piece, name=name, ahead=AHEAD):
+                    if work.scene.id not in given:  # else it was given before the worker died
+                        given.add(work.scene.id)
                         self._keep(work, thumbnail)
                         if work.frames is not None:
-                            self.room.take(work.scene.id, self.hand.node, cancel)
+                            self.room.take(work.scene.id, hand.node, cancel)
                         yield work
             except Crash as crash:
                 tries.count(crash)
@@ -103,6 +136,17 @@ class RemotePipeline(Pipeline):
                 tries.count(Crash("its node is gone", guilty=False))
             else:
                 return
+
+    def surely(
+        self, hand: Hand, method: str, source: Source, video: Video, *more: Any, cancel: Cancel
+    ) -> Any:
+        """What a worker says of a video, tried again where one dies."""
+        tries = self._tries(f"The scan of {video.path}", cancel)
+        while True:
+            try:
+                return hand.call(method, source, video, *more, name=f"{method} {video.id[:12]}")
+            except Crash as crash:
+                tries.count(crash)
 
     def _keep(self, work: Work, thumbnail: bytes | None) -> None:
         path = Path(work.scene.thumbnail or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,10 @@ from toolkit.errors import AnalysisError, DecodeError, DownloadError, SourceErro
 from toolkit.execution.ray.keys import Keys, RayCrew, Role
 from toolkit.execution.ray.parcel import Parcel
 from toolkit.execution.ray.stores import RemoteStore
+from toolkit.outlines import Outline
+from toolkit.piecework import Piecework
 from toolkit.pipeline import Pipeline
+from toolkit.readings import Chunk, Joined
 from toolkit.records import Frames, Record, Scene, Source, Video
 from toolkit.revisit import revisited
 from toolkit.stages.component import Cancel
@@ -166,11 +169,12 @@ class Worker:
             )
         return again
 
-    def scan(self, source: Source, video: Video) -> Iterator[Any]:
+    def scan(self, source: Source, video: Video, piece: Sequence[Outline] | None) -> Iterator[Any]:
         """Each scene as (work without frames, thumbnail, whether frames follow, shift), frames.
 
         The frames of a scene that somebody has to look at come as an item of their own, which
-        stays in the object store: whoever reads this takes no copy of them.
+        stays in the object store: whoever reads this takes no copy of them. Of a file that is
+        scanned in parts, a piece alone.
         """
         logs.about(self._order.run_id, video.id)
         begin = time.monotonic()
@@ -180,7 +184,12 @@ class Worker:
             key = self._pipeline.crew.detector_key
             known = self._store.count(Scene, video_id=video.id, detector=key)
             self._store.unknown = not known
-            for work in self._pipeline.scan(video, self._cancel):
+            works = (
+                self._pipeline.scan(video, self._cancel)
+                if piece is None
+                else Piecework(self._pipeline).scan(video, piece, self._cancel)
+            )
+            for work in works:
                 frames, work.frames = work.frames, None
                 shift = Shift(begin, time.monotonic())
                 yield work, self._thumbnail(work), frames is not None, shift
@@ -190,6 +199,27 @@ class Worker:
                 begin = time.monotonic()
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise self._pipeline.blamed("scan", error) from None
+
+    def plan(self, source: Source, video: Video) -> Done:
+        """See :class:`toolkit.piecework.Piecework`, and so below."""
+        return self._part(source, video, lambda work, here: work.plan(here, self._cancel))
+
+    def read(self, source: Source, video: Video, chunk: Chunk) -> Done:
+        """A reading."""
+        return self._part(source, video, lambda work, here: work.read(here, chunk, self._cancel))
+
+    def pieces(self, source: Source, video: Video, joined: Joined) -> Done:
+        """All scenes, in groups."""
+        return self._part(source, video, lambda work, _: work.pieces(joined))
+
+    def _part(self, source: Source, video: Video, step: Callable[[Piecework, Video], Any]) -> Done:
+        begin = time.monotonic()
+        logs.about(self._order.run_id, video.id)
+        try:
+            value = step(Piecework(self._pipeline), self._here(source, video))
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            raise self._pipeline.blamed("scan", error) from None
+        return Done(value, Shift(begin, time.monotonic()))
 
     def _thumbnail(self, work: Work) -> bytes | None:
         """The picture itself, where it was written on another machine than the workspace's."""
