@@ -257,12 +257,12 @@ def _watched(run: tk.RunHandle) -> tuple[int, int]:
     from ray._private.internal_api import node_stats
 
     peak = spilled = 0
-    while not run.done:
-        time.sleep(0.2)
-        [node] = [node for node in ray.nodes() if node["Alive"]]
+    [node] = [node for node in ray.nodes() if node["Alive"]]
+    while not run.done:  # at its end Ray is left
         stats = node_stats(node["NodeManagerAddress"], node["NodeManagerPort"]).store_stats
         peak = max(peak, stats.object_store_bytes_used)
         spilled = max(spilled, stats.spilled_bytes_total)
+        time.sleep(0.2)
     return peak, spilled
 
 
