@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,16 +11,16 @@ from typing import TypeVar
 
 from toolkit.config.settings import Storage as Settings
 from toolkit.errors import CancelledError, StorageError
+from toolkit.net.tries import LONGEST_WAIT_S, pause_s
 from toolkit.records import digest
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Progress
 from toolkit.stages.storage import Storage, Stored
 
-__all__ = ["LONGEST_WAIT_S", "fetch", "listed", "same", "send", "stat"]
+__all__ = ["fetch", "listed", "same", "send", "stat"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-LONGEST_WAIT_S = 60.0
 _ENOUGH_BYTES = 1 << 20  # so much since the last break, and a try counts as the first again
 
 
@@ -196,14 +195,12 @@ def _tried(
                 number = 0
             before = max(before, arrived())
             number += 1
-            said: float = error.context.get("retry_after_s", 0.0)
-            longest = min(settings.backoff_s * 2 ** (number - 1), LONGEST_WAIT_S)
-            pause_s = max(said, longest * random.uniform(0.5, 1.0))
+            wait_s = pause_s(error, number, settings.backoff_s)
             final = not error.retriable or error.context.get("cause") in ("changed", "disk-full")
-            if final or number > settings.retries or pause_s > LONGEST_WAIT_S:
+            if final or number > settings.retries or wait_s > LONGEST_WAIT_S:
                 raise
             log.info("%s: %s Try %d of %d.", url, error.message, number + 1, settings.retries + 1)
-        if cancel.wait(pause_s):
+        if cancel.wait(wait_s):
             raise CancelledError("The run was cancelled.")
 
 

@@ -7,12 +7,12 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from toolkit.errors import CancelledError, DownloadError
+from toolkit.errors import CancelledError, DownloadError, ToolkitError
 from toolkit.net.options import WebOptions
 from toolkit.net.pace import Pace
 from toolkit.stages.component import Cancel
 
-__all__ = ["LONGEST_WAIT_S", "persist"]
+__all__ = ["LONGEST_WAIT_S", "pause_s", "persist"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,13 +41,25 @@ def persist(once: Callable[[], T], uri: str, options: WebOptions, pace: Pace, ca
         try:
             return once()
         except DownloadError as error:
-            said: float = error.context.get("retry_after_s", 0.0)
-            pace.hold(said)
-            longest = min(options.backoff_s * 2 ** (number - 1), LONGEST_WAIT_S)
-            pause_s = max(said, longest * random.uniform(0.5, 1.0))
-            if not error.retriable or number == tries or pause_s > LONGEST_WAIT_S:
+            pace.hold(error.context.get("retry_after_s", 0.0))
+            wait_s = pause_s(error, number, options.backoff_s)
+            if not error.retriable or number == tries or wait_s > LONGEST_WAIT_S:
                 raise
             log.info("%s: %s Try %d of %d.", uri, error.message, number + 1, tries)
-        if cancel.wait(pause_s):
+        if cancel.wait(wait_s):
             break
     raise CancelledError("The run was cancelled.")
+
+
+def pause_s(error: ToolkitError, number: int, backoff_s: float) -> float:
+    """Seconds to wait after this try: exponential backoff with jitter, or what the server asks for.
+
+    Args:
+        error: How the try ended; its ``context["retry_after_s"]`` is what the server asks for.
+        number: Which try it was, from 1 on.
+        backoff_s: The longest pause after the first.
+    """
+    longest = min(backoff_s * 2 ** (number - 1), LONGEST_WAIT_S)
+    said: float = error.context.get("retry_after_s", 0.0)
+    backoff: float = longest * random.uniform(0.5, 1.0)
+    return max(said, backoff)

@@ -71,18 +71,19 @@ class Parts:
 
     def _works(self) -> Iterator[Work]:
         chunking = self._call(self._hands[0], "plan")
-        if chunking:
-            self._hands += self._pipeline.helpers(self._most - 1)
+        if not chunking:
+            return
+        self._hands += self._pipeline.helpers(self._most - 1)
         if len(self._hands) == 1:
             return
-        while chunking and (wanted := chunking.wanted()):
+        while wanted := chunking.wanted():
 
             def read(hand: Hand, chunk: Any, give: Callable[[Any], None]) -> None:
                 give(self._call(hand, "read", chunk))
 
             for reading in self._side_by_side(wanted, read):
                 chunking.take(reading)
-        joined = chunking and chunking.joined
+        joined = chunking.joined
         if not joined:
             return
         pieces = self._call(self._hands[0], "pieces", joined)
