@@ -45,6 +45,7 @@ $(VENV)/.installed-all: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable ".[dev]"
 	@bash tools/mongod_libraries.sh $(BIN)/python
+	@command -v chromium >/dev/null || bash tools/debian_packages.sh chromium
 	@touch $@ $(VENV)/.installed-all
 
 .PHONY: install
