@@ -119,7 +119,8 @@ class JupyterLab:
         book = make.new_notebook(cells=[make.new_code_cell(cell) for cell in cells])
         book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         file = self.root / name
-        nbformat.write(book, file)
+        write: Any = nbformat.write
+        write(book, file)
         return file
 
     def end_kernels(self) -> None:
