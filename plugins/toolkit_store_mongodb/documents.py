@@ -57,7 +57,7 @@ INDEXES: dict[type[Record], tuple[tuple[str, ...], ...]] = {
     Answer: (("scene_id",), ("video_id", "analyzer", "ask"), ("words",), ("seq",)),
     Tag: (("scene_id",), ("video_id", "generation"), ("label",), ("seq",)),
     Synthesis: (("video_id", "generation"), ("words",), ("seq",)),
-    Review: (("target_id",), ("seq",)),
+    Review: (("video_id",), ("words",), ("seq",)),
     Failure: (("run_id",), ("video_id",), ("seq",)),
     Source: (("uri",), ("video_id",), ("seq",)),
     Completion: (("item_id", "stage", "key"), ("seq",)),
@@ -103,6 +103,8 @@ class Shape(Generic[R]):
             data["micros"] = {field: at.microsecond % 1000 for field, at in moments.items()}
         if isinstance(record, Answer | Synthesis):
             data["words"] = stems(record.text) if record.kind in SPOKEN else []
+        if isinstance(record, Review):
+            data["words"] = stems(_said(record))
         return data
 
     def record(self, document: dict[str, Any]) -> R:
@@ -202,6 +204,13 @@ def shape(kind: type[R]) -> Shape[R]:
         known = choices(kind.__name__, (one.__name__ for one in NAMES))
         raise StoreError(f"A store does not hold records of the kind {kind.__name__}.", hint=known)
     return found
+
+
+def _said(review: Review) -> str:
+    """What a review has a scene say, as far as it is text."""
+    is_told = review.target in ("description", "answer") and review.scene_id is not None
+    is_text = isinstance(review.value, str) and review.action in ("accept", "edit", "add")
+    return str(review.value) if is_told and is_text else ""
 
 
 def _stored(field: str) -> str:

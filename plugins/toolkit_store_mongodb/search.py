@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from toolkit_store_mongodb.words import Term
@@ -12,7 +12,9 @@ __all__ = ["pipeline"]
 _MOST = 2**31 - 1
 
 
-def pipeline(wanted: Sequence[Term], limit: int, others: str) -> list[dict[str, Any]]:
+def pipeline(
+    wanted: Sequence[Term], limit: int, others: Sequence[str], without: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Scenes that have all terms, best first, with the id of their best text.
 
     A scene fits when each term is in one of its texts, not necessarily all in the same one. The
@@ -20,8 +22,8 @@ def pipeline(wanted: Sequence[Term], limit: int, others: str) -> list[dict[str, 
     mean length of 40 words, and no weight for rare terms, which would take another pass over the
     index.
 
-    It is asked of the answers; ``others`` is the collection of what speaks of whole videos, which
-    are found alike.
+    It is asked of the answers; ``others`` are the collections of what else speaks of scenes and of
+    whole videos, which are found alike. Texts with ids in ``without`` do not count.
     """
     counts = {f"n{i}": _count(term) for i, term in enumerate(wanted)}
     length = {"$multiply": [0.9 / 40, {"$size": "$words"}]}
@@ -33,12 +35,12 @@ def pipeline(wanted: Sequence[Term], limit: int, others: str) -> list[dict[str, 
     best = {"score": {"$add": parts}, "order": {"$multiply": [-1, "$seq"]}, "id": "$_id"}
     subject = {"$ifNull": ["$scene_id", "$video_id"]}
     texts = [
-        {"$match": _any(wanted)},
+        {"$match": {**_any(wanted), **({"_id": {"$nin": [*without]}} if without else {})}},
         {"$project": {"subject": subject, "seq": 1, "length": length, **counts}},
     ]
     return [
         *texts,
-        {"$unionWith": {"coll": others, "pipeline": texts}},
+        *({"$unionWith": {"coll": other, "pipeline": texts}} for other in others),
         {
             "$group": {
                 "_id": "$subject",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.errors import StoreError
-from toolkit.records import Answer, Record, Synthesis
+from toolkit.records import Answer, Record, Review, Synthesis
 from toolkit.stages.store import Hit, Store, Where
 from toolkit_store_mongodb.documents import NAMES, shape
 from toolkit_store_mongodb.faults import explained
@@ -71,24 +71,28 @@ class MongoDBStore(Store):
             total += self._server.steadily(functools.partial(rows.count_documents, query))
         return total
 
-    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+    def search(
+        self, words: str, *, limit: int = 20, without: Collection[str] = ()
+    ) -> Sequence[Hit]:
         # Text that is not Unicode cannot be passed at all.
         wanted = terms(words.encode(errors="replace").decode())
         if not wanted or limit < 1:
             return []
         answers = self._server.collection(NAMES[Answer])
-        syntheses = self._server.collection(NAMES[Synthesis])
+        others = [NAMES[Synthesis], NAMES[Review]]
         # The server gives up before the connection does, so that no question outlives its asker.
         longest_ms = max(1, int(self._server.timeout_s * 900))
 
         def read() -> tuple[list[Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
             with answers.aggregate(
-                pipeline(wanted, limit, NAMES[Synthesis]), allowDiskUse=True, maxTimeMS=longest_ms
+                pipeline(wanted, limit, others, without), allowDiskUse=True, maxTimeMS=longest_ms
             ) as subjects:
                 best = [subject["best"] for subject in subjects]
             ids = {"_id": {"$in": [one["id"] for one in best]}}
-            fields = ["scene_id", "video_id", "text"]
-            texts = [*answers.find(ids, fields), *syntheses.find(ids, fields)]
+            fields = ["scene_id", "video_id", "text", "value"]
+            texts = [*answers.find(ids, fields)]
+            for name in others:
+                texts += self._server.collection(name).find(ids, fields)
             return best, {text["_id"]: text for text in texts}
 
         best, texts = self._server.steadily(read)
@@ -96,7 +100,7 @@ class MongoDBStore(Store):
             Hit(
                 text.get("scene_id"),
                 text["video_id"],
-                snippet(text["text"], wanted),
+                snippet(text.get("text", text.get("value")), wanted),
                 one["score"],
             )
             for one in best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,23 +24,32 @@ _AT_ONCE = 500  # rows read before the first of them is handed on
 # A scene (or a video, of which a synthesis speaks) fits when each term is in one of its texts, not
 # necessarily all in the same one. FTS5 gives the texts best first (bm25), so the first one of a
 # scene is its best and reading can stop early. LEFT JOIN also keeps SQLite from changing that order
-# of loops. Syntheses are in the index under their negative "seq".
-_SEARCH = """
-SELECT answers.scene_id, coalesce(answers.video_id, syntheses.video_id),
-    snippet(words, 0, '[', ']', '…', 24), words.rank
-FROM words LEFT JOIN answers ON answers.seq = words.rowid
+# of loops. Syntheses are in the index under their negative "seq", reviews far above answers.
+_TEXTS = """
+LEFT JOIN answers ON answers.seq = words.rowid
 LEFT JOIN syntheses ON syntheses.seq = -words.rowid
-WHERE words MATCH :any AND coalesce(answers.scene_id, syntheses.video_id) IN (
-    SELECT coalesce(answers.scene_id, syntheses.video_id) AS subject
+LEFT JOIN reviews ON reviews.seq = words.rowid - 4611686018427387904
+"""
+_COUNTS = """
+coalesce(answers.id, reviews.id, syntheses.id) NOT IN (SELECT value FROM json_each(:without))
+"""
+_SUBJECT = "coalesce(answers.scene_id, reviews.scene_id, syntheses.video_id)"
+_SEARCH = f"""
+SELECT coalesce(answers.scene_id, reviews.scene_id),
+    coalesce(answers.video_id, reviews.video_id, syntheses.video_id),
+    snippet(words, 0, '[', ']', '…', 24), words.rank
+FROM words {_TEXTS}
+WHERE words MATCH :any AND {_COUNTS} AND {_SUBJECT} IN (
+    SELECT {_SUBJECT} AS subject
     FROM json_each(:terms) AS term
     CROSS JOIN words ON words MATCH term.value
-    LEFT JOIN answers ON answers.seq = words.rowid
-    LEFT JOIN syntheses ON syntheses.seq = -words.rowid
+    {_TEXTS}
+    WHERE {_COUNTS}
     GROUP BY subject
     HAVING count(DISTINCT term.key) = :count
 )
 ORDER BY words.rank
-"""
+"""  # noqa: S608
 
 
 class SQLiteStore(Store):
@@ -106,12 +115,19 @@ class SQLiteStore(Store):
             (number,) = db.execute(f"{of.total} {clause}", values).fetchone()
         return int(number)
 
-    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+    def search(
+        self, words: str, *, limit: int = 20, without: Collection[str] = ()
+    ) -> Sequence[Hit]:
         wanted = terms(words)
         hits: dict[str, Hit] = {}
         if not wanted or limit < 1:
             return []
-        values = {"any": " OR ".join(wanted), "terms": json.dumps(wanted), "count": len(wanted)}
+        values = {
+            "any": " OR ".join(wanted),
+            "terms": json.dumps(wanted),
+            "count": len(wanted),
+            "without": json.dumps(list(without)),
+        }
         with self._connections.borrow() as db, closing(db.execute(_SEARCH, values)) as rows:
             for scene_id, video_id, snippet, rank in rows:
                 hits.setdefault(scene_id or video_id, Hit(scene_id, video_id, snippet, -rank))

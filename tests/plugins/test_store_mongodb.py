@@ -181,7 +181,7 @@ class TestIndexes:
             ("answers", ["words"]),
             ("tags", ["scene_id"]),
             ("tags", ["video_id", "generation"]),
-            ("reviews", ["target_id"]),
+            ("reviews", ["video_id"]),
             ("completions", ["item_id", "stage", "key"]),
             ("failures", ["run_id"]),
             ("run_sources", ["run_id"]),

@@ -98,7 +98,7 @@ class TestTables:
             ("tags", "scene_id = 'x'"),
             ("tags", "video_id = 'x' AND generation = 'x'"),
             ("syntheses", "video_id = 'x' AND generation = 'x'"),
-            ("reviews", "target_id = 'x'"),
+            ("reviews", "video_id = 'x'"),
             ("completions", "item_id = 'x' AND stage = 'x' AND key = 'x'"),
             ("failures", "run_id = 'x'"),
             ("run_sources", "run_id = 'x'"),

@@ -64,12 +64,11 @@ def run_records(store: Store, run: Run, videos: Iterable[Video]) -> Iterator[Rec
         tags: list[Tag] = []
         for given in results.tags_on(store, run, part).values():
             tags += given
-        found: list[Record] = [*part, *answers, *tags]
-        yield from found
-        yield from store.find(Review, target_id=[one.id for one in found])
-    whole = results.tags_of(store, run, videos, whole=True)
-    yield from whole
-    yield from store.find(Review, target_id=[tag.id for tag in whole])
+        yield from part
+        yield from answers
+        yield from tags
+    yield from results.tags_of(store, run, videos, whole=True)
+    yield from store.stream(Review, video_id=ids)
     for written in results.syntheses_of(store, run, videos).values():
         yield from written
     ways = store.find(RunSource, run_id=run.id)

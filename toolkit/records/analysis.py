@@ -18,6 +18,8 @@ __all__ = [
     "AskKind",
     "Evidence",
     "Review",
+    "ReviewAction",
+    "ReviewTarget",
     "Sentiment",
     "SentimentLabel",
     "Tag",
@@ -25,6 +27,8 @@ __all__ = [
 
 AskKind = Literal["description", "question", "sentiment", "signals", "labels"]
 SentimentLabel = Literal["positive", "neutral", "negative"]
+ReviewTarget = Literal["tag", "description", "answer", "sentiment", "boundary"]
+ReviewAction = Literal["accept", "reject", "edit", "add", "withdraw"]
 
 
 class Ask(Part):
@@ -206,12 +210,25 @@ class Tag(Record):
 
 
 class Review(Record):
-    """A person's word on a result; it wins over every later machine result."""
+    """A person's word on a result; it wins over every machine result, also a later one.
+
+    It is about the scene ``scene_id``, or about the same stretch of the video, ``start_s`` to
+    ``end_s`` in seconds, where another detector made other scenes; with no ``scene_id`` about the
+    whole video. ``name`` is a tag's label or a question's words. ``value`` is the new (or accepted,
+    or rejected) text or value; of a tag that is edited the new label; of a boundary the time in
+    seconds to "add" (split a scene) or to "reject" (merge two), or ``{"from": …, "to": …}``.
+
+    Of all that a reviewer said about one thing the latest counts; "withdraw" takes it back.
+    """
 
     id: str = Field(default_factory=new_id)
-    target_id: str
-    target: Literal["tag", "description", "answer", "sentiment", "scene"]
-    action: Literal["accept", "reject", "edit", "add"]
+    video_id: str
+    scene_id: str | None = None
+    start_s: float
+    end_s: float
+    target: ReviewTarget
+    action: ReviewAction
+    name: str = ""
     value: JsonValue = None
     reviewer: str
     at: datetime = Field(default_factory=now)

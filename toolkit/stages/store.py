@@ -93,8 +93,14 @@ class Store(Component):
         """How many records :meth:`find` would give."""
 
     @abstractmethod
-    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+    def search(
+        self, words: str, *, limit: int = 20, without: Collection[str] = ()
+    ) -> Sequence[Hit]:
         """Scenes whose description or answers have all these words, best first.
+
+        Texts that reviews give to descriptions and answers are searched like those of machines.
+        Records whose ids are in ``without``, such as answers that a review replaces, count as if
+        they were not there; there may be thousands.
 
         A whole video is among them where what was said about it as a whole has all the words.
         Words are matched by stem; text in double quotes is matched as a phrase. Any input is

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import hypothesis
 from hypothesis import strategies as st
 
-from toolkit.records import Answer, Ask, Scene, Source, Tag
+from toolkit.records import Answer, Ask, Review, Scene, Source, Tag
 from toolkit.stages.store import Store
 from toolkit.testing.samples import TEXT, description, scene, synthesis
 
@@ -72,6 +74,27 @@ class SearchSuite:
         assert store.search("drive") == []
         assert [hit.scene_id for hit in store.search("boat")] == [None]
 
+    def test_search_reads_reviews_and_leaves_out_what_it_is_told_to(self, store: Store) -> None:
+        _tell(store, "A red car", "A red house")
+        machine = description(scene(index=0), "")
+        word = _word("A green boat at night", scene(index=0))
+        other = _word("A blue boat", scene(index=1), action="reject")
+        store.save([word, other, _word("a boat too", scene(index=1), target="tag")])
+        assert _found(store, "green boat") == _found(store, "boat") == [0]
+        [hit] = store.search("green")
+        assert (hit.video_id, hit.snippet) == ("video-1", "A [green] boat at night")
+        assert _found(store, "car night") == [0]
+        assert store.search("car night", without=[machine.id]) == []
+        assert [h.scene_id for h in store.search("red", without={machine.id})] == [
+            scene(index=1).id
+        ]
+        assert store.search("green", without=[word.id, *map(str, range(5000))]) == []
+        store.save([word.model_copy(update={"value": "A plane"})])
+        assert store.search("green") == []
+        assert _found(store, "plane") == [0]
+        store.save([word.model_copy(update={"action": "withdraw"})])
+        assert store.search("plane") == []
+
     def test_search_keeps_up_with_changes(self, store: Store) -> None:
         _tell(store, "car", "boat")
         _tell(store, "plane", "boat")
@@ -108,6 +131,13 @@ def _tell(store: Store, *texts: str) -> None:
 
 def _reply(of: Scene, text: str, name: str) -> Answer:
     return Answer.of(of, "analyzer-1", "sample", Ask(kind="question", name=name), text=text)
+
+
+def _word(text: str, of: Scene, **data: Any) -> Review:
+    """A review that has the scene's description say this."""
+    data = {"target": "description", "action": "edit", **data}
+    place = {"video_id": of.video_id, "scene_id": of.id, "start_s": of.start_s, "end_s": of.end_s}
+    return Review(**place, **data, value=text, reviewer="Zoë")
 
 
 def _found(store: Store, words: str, limit: int = 20) -> list[int]:

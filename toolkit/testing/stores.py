@@ -106,8 +106,9 @@ class StoreSuite(SearchSuite, LimitsSuite):
     def test_text_is_exact(self, store: Store, text: str) -> None:
         record = Source.of("u", "file", requested_by=text, info={text: text})
         review = Review(
-            id="r", target_id=text, target="tag", action="edit", value=text, reviewer=""
-        )
+            id="r", video_id=text, start_s=0.0, end_s=1.0, target="tag", action="edit",
+            name=text, value=text, reviewer="",
+        )  # fmt: skip
         store.save([record, review])
         assert store.find(Source, requested_by=text) == [record]
         assert store.find(Review) == [review]

@@ -110,10 +110,9 @@ def _video(run: Run, name: str) -> list[Record]:
             answer(RAIN, text="yes", value=scene.index > 0),
             answer(SIGNALS, value={"motion": 0.1 + 0.2, "-x": "+1"}),
             tag,
-            Review(id=f"{name}{scene.index}", target_id=tag.id, target="tag", action="accept",
-                   reviewer="Zoë"),
-            Review(id=f"d{name}{scene.index}", target_id=said.id, target="description",
-                   action="edit", value="-2", reviewer="Zoë"),
+            Review(id=f"{name}{scene.index}", video_id=name, scene_id=scene.id,
+                   start_s=scene.start_s, end_s=scene.end_s, target="tag", action="accept",
+                   name=tag.label, reviewer="Zoë"),
             Completion.of(scene.id, "tags", "rules", 1),
         ]  # fmt: skip
     chapter = Statement(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from toolkit.errors import StoreError, ToolkitError
@@ -50,9 +50,11 @@ class PatientStore(Store):
         """How many fit."""
         return self._insist(lambda: self._store.count(kind, **where))
 
-    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+    def search(
+        self, words: str, *, limit: int = 20, without: Collection[str] = ()
+    ) -> Sequence[Hit]:
         """Scenes with these words."""
-        return self._insist(lambda: self._store.search(words, limit=limit))
+        return self._insist(lambda: self._store.search(words, limit=limit, without=without))
 
     def close(self) -> None:
         """Close the store itself."""
@@ -103,7 +105,9 @@ class RemoteStore(Store):
         """How many fit."""
         return int(self._ask("count", kind, where))
 
-    def search(self, words: str, *, limit: int = 20) -> Sequence[Hit]:
+    def search(
+        self, words: str, *, limit: int = 20, without: Collection[str] = ()
+    ) -> Sequence[Hit]:
         """Scenes with these words."""
         raise NotImplementedError("A worker searches for nothing.")
 
