@@ -21,6 +21,7 @@ from toolkit.cli import (
     plan,
     plugins,
     results,
+    review,
 )
 
 __all__ = ["app", "main"]
@@ -42,6 +43,7 @@ for group in (
     clouds,
     results,
     chapters,
+    review,
     exchange,
     plugins,
     models,

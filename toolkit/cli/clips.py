@@ -207,8 +207,11 @@ def _footage(
             run, video_id = find_run_or_video(store, name)
             ids: set[str] | None = None
             if tags:
-                given = results.tags_of(store, run, results.videos_of(store, run))
-                ids = {tag.scene_id for tag in given if tag.scene_id and tag.label in tags}
+                ids = set()
+                scenes = results.scenes_of(store, run, results.videos_of(store, run))
+                for part in results.parts_of(scenes):
+                    given = results.tags_on(store, run, part).items()
+                    ids |= {id_ for id_, of in given if any(tag.label in tags for tag in of)}
             return footage_of(store, run, video_id=video_id, scene_ids=ids)
     except StoreError:
         if tags or not Path(name).is_file():

@@ -71,7 +71,7 @@ def export(
             "--what",
             metavar="NAME",
             help="Of .parquet and .csv: scenes (the default), answers, tags, videos, chapters, "
-            "statements, failures. Of .vtt: chapters (the default), scenes.",
+            "statements, failures, reviews. Of .vtt: chapters (the default), scenes.",
         ),
     ] = None,
     form: Annotated[

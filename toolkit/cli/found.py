@@ -24,6 +24,7 @@ class FoundScene:
     scene: Scene
     analysis: Analysis
     tags: list[Tag] = field(default_factory=list)
+    reviewed: bool = False
 
     @property
     def words(self) -> str:
@@ -52,6 +53,7 @@ class FoundScene:
             "signals": said.signals,
             "labels": {**said.labels},
             "tags": [{"label": t.label, "score": t.score, "why": t.why} for t in self.tags],
+            "reviewed": self.reviewed,
             "thumbnail": scene.thumbnail or None,
         }
         if evidence:
@@ -161,14 +163,18 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
         scenes = list(results.scenes_of(store, run, [video]))
         written = results.syntheses_of(store, run, [video])
         said = results.answers_of(store, run, scenes)
-        tags: dict[str | None, list[Tag]] = {}
-        for tag in results.tags_of(store, run, [video]):
-            tags.setdefault(tag.scene_id, []).append(tag)
+        tags = results.tags_on(store, run, scenes)
+        reviewed = results.reviews_of(store, scenes)
         yield FoundVideo(
             video,
             titles[video.id],
             [
-                FoundScene(scene, Analysis.of(scene.id, said[scene.id]), tags.get(scene.id, []))
+                FoundScene(
+                    scene,
+                    Analysis.of(scene.id, said[scene.id]),
+                    tags[scene.id],
+                    reviewed=bool(reviewed[scene.id]),
+                )
                 for scene in scenes
             ],
             written[video.id],

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 from pydantic_core import to_json
 
 from toolkit.errors import SourceError
-from toolkit.insight import results
+from toolkit.insight import machine, results
 from toolkit.records import (
     Answer,
     Completion,
@@ -57,17 +57,19 @@ def run_records(store: Store, run: Run, videos: Iterable[Video]) -> Iterator[Rec
     videos = list(videos)
     ids = [video.id for video in videos]
     yield from videos
-    for part in results.parts_of(results.scenes_of(store, run, videos)):
+    for part in results.parts_of(machine.scenes_of(store, run, videos)):
+        scenes = [scene.id for scene in part]
         answers: list[Answer] = []
-        for said in results.answers_of(store, run, part).values():
+        for said in machine.answers_of(store, run, scenes).values():
             answers += said
         tags: list[Tag] = []
-        for given in results.tags_on(store, run, part).values():
+        for given in machine.tags_on(store, run, scenes).values():
             tags += given
         yield from part
         yield from answers
         yield from tags
-    yield from results.tags_of(store, run, videos, whole=True)
+    for given in machine.video_tags_of(store, run, videos).values():
+        yield from given
     yield from store.stream(Review, video_id=ids)
     for written in results.syntheses_of(store, run, videos).values():
         yield from written
@@ -80,7 +82,7 @@ def run_records(store: Store, run: Run, videos: Iterable[Video]) -> Iterator[Rec
     else:
         yield from store.stream(Failure, run_id=run.id, video_id=ids)
     yield from store.find(Source, id=[way.source_id for way in chosen])
-    for part in results.parts_of(results.scenes_of(store, run, videos)):
+    for part in results.parts_of(machine.scenes_of(store, run, videos)):
         scenes = [scene.id for scene in part]
         keys = list(run.lineage.generations)
         yield from store.find(Completion, item_id=scenes, stage="tags", key=keys)

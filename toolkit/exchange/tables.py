@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.insight import frames, videos
+from toolkit.insight import agreement, frames, videos
 from toolkit.records import Run
 from toolkit.stages.store import Store
 
@@ -24,6 +24,7 @@ TABLES: dict[str, Callable[[Store, Run], pl.DataFrame]] = {
     "chapters": videos.chapters,
     "statements": videos.statements,
     "failures": frames.failures,
+    "reviews": agreement.reviews,
 }
 """The frames of a run, by the name that its handle has for them."""
 

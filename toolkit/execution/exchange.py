@@ -38,7 +38,7 @@ def export(
             of a run. A folder for the forms of which a file is about one video.
         run: A run's id or the start of it; None for all that the store holds, as ``.jsonl``.
         what: What a table or WebVTT shows: ``scenes``, ``answers``, ``tags``, ``videos``,
-            ``chapters``, ``statements`` or ``failures``.
+            ``chapters``, ``statements``, ``failures`` or ``reviews``.
         form: Instead of that of the suffix.
         force: Replace files that are there.
         config: A config file, as for :func:`toolkit.analyze`.

@@ -15,7 +15,7 @@ from toolkit.execution import display, uploads
 from toolkit.execution.engines import Engine, recorded
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.progress import Event, Progress
-from toolkit.execution.tables import Tables
+from toolkit.execution.reviewing import Reviewing
 from toolkit.insight import retries, search, summary
 from toolkit.pipeline import cancel_request
 from toolkit.records import Run, RunStatus
@@ -33,7 +33,7 @@ __all__ = ["RunHandle"]
 _POLL_S = 0.5
 
 
-class RunHandle(Tables):
+class RunHandle(Reviewing):
     """A run, live in this process or seen through the store.
 
     Results are Polars frames and can be read at any time, also while the run goes on.

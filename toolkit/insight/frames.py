@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from toolkit.insight import columns, results
+from toolkit.insight import columns, results, reviews
 from toolkit.records import Analysis, Failure, Run, Scene, Tag, Video
 from toolkit.stages.store import Store
 
@@ -28,7 +28,8 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     answers have: bool of yes/no, a number, text, a list of many choices; JSON is text. ``tags`` are
     labels, best first; :func:`tags` says more. ``signals`` and ``labels`` (their probabilities) are
     structs: ``frame.unnest("labels")`` makes a column of each. What nobody was asked, could not be
-    answered, or the analyzer was too unsure of, is null.
+    answered, or the analyzer was too unsure of, is null. ``reviewed`` says that people's word is in
+    the row; :func:`toolkit.insight.agreement.reviews` says whose.
     """
     import polars as pl
 
@@ -42,6 +43,7 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     for part in results.parts_of(results.scenes_of(store, run, found)):
         said = results.answers_of(store, run, part)
         tags = results.tags_on(store, run, part)
+        reviewed = results.reviews_of(store, part)
         for scene in part:
             analysis = Analysis.of(scene.id, said[scene.id])
             first = [
@@ -54,7 +56,8 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
                 analysis.sentiment and analysis.sentiment.confidence,
             ]
             labels = list(dict.fromkeys(tag.label for tag in tags[scene.id]))
-            rows.append((first, [labels, scene.thumbnail or None, scene.id]))
+            last = [bool(reviewed[scene.id]), scene.thumbnail or None, scene.id]
+            rows.append((first, [labels, *last]))
             values.append(analysis.values)
             measured.append(analysis.signals)
             scored.append({**analysis.labels})
@@ -75,6 +78,7 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
         "tags": pl.List(pl.String()),
         "signals": signals_type,
         "labels": scores_type,
+        "reviewed": pl.Boolean(),
         "thumbnail": pl.String(),
         "scene_id": pl.String(),
     }
@@ -96,12 +100,10 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
 
     found = results.videos_of(store, run)
     place = _places(store, run, found)
-    whole: dict[str, list[Tag]] = {}
-    for tag in results.tags_of(store, run, found, whole=True):
-        whole.setdefault(tag.video_id, []).append(tag)
+    whole = results.video_tags_of(store, run, found)
     table = []
     for video in found:
-        table += [[*place(video), *_tag(tag)] for tag in whole.get(video.id, ())]
+        table += [[*place(video), *_tag(tag)] for tag in whole[video.id]]
         for part in results.parts_of(results.scenes_of(store, run, [video])):
             tags = results.tags_on(store, run, part)
             table += [[*place(scene), *_tag(tag)] for scene in part for tag in tags[scene.id]]
@@ -111,6 +113,7 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
         "score": pl.Float64(),
         "why": pl.String(),
         "tagger": pl.String(),
+        "reviewed": pl.Boolean(),
         "scene_id": pl.String(),
         "tag_id": pl.String(),
     }
@@ -137,6 +140,7 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
             None if answer.value is None else columns.as_json(answer.value),
             answer.confidence,
             answer.abstained,
+            answer.plugin == reviews.BY,
             answer.plugin,
             answer.evidence.model,
             answer.evidence.revision,
@@ -168,6 +172,7 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
         "value": pl.String(),
         "confidence": pl.Float64(),
         "abstained": pl.Boolean(),
+        "reviewed": pl.Boolean(),
         "plugin": pl.String(),
         "model": pl.String(),
         "revision": pl.String(),
@@ -242,7 +247,15 @@ def _place_schema() -> dict[str, pl.DataType]:
 
 
 def _tag(tag: Tag) -> list[Any]:
-    return [tag.label, tag.score, tag.why, tag.tagger, tag.scene_id, tag.id]
+    return [
+        tag.label,
+        tag.score,
+        tag.why,
+        tag.tagger,
+        tag.tagger == reviews.BY,
+        tag.scene_id,
+        tag.id,
+    ]
 
 
 def _places(

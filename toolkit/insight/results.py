@@ -2,6 +2,7 @@
 
 A store keeps the results of every run, and runs share what they have in common. A run's lineage
 names the fingerprints of its own results: with them the rows are found again, whoever made them.
+People's reviews are applied here, and here alone, so that all views agree.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import PurePath
 
-from toolkit.records import Answer, Run, RunSource, Scene, Source, Synthesis, Tag, Video
-from toolkit.stages.store import Store, Where
+from toolkit.insight import boundaries, machine, reviews
+from toolkit.records import Answer, Review, Run, RunSource, Scene, Source, Synthesis, Tag, Video
+from toolkit.stages.store import Store
 
 __all__ = [
     "answers_of",
     "parts_of",
+    "reviews_of",
     "scenes_of",
     "sources_of",
     "syntheses_of",
-    "tags_of",
     "tags_on",
     "titles_of",
+    "video_tags_of",
     "videos_of",
 ]
 
@@ -64,9 +67,17 @@ def titles_of(videos: Iterable[Video], sources: Iterable[Source]) -> dict[str, s
 
 
 def scenes_of(store: Store, run: Run, videos: Iterable[Video]) -> Iterator[Scene]:
-    """The scenes that the run's detector found in these videos: video by video, in order."""
+    """The scenes of the run in these videos, bounded as people said: video by video, in order."""
+    videos = list(videos)
+    bounds: dict[str, list[Review]] = {}
+    for review in store.stream(Review, video_id=[one.id for one in videos], target="boundary"):
+        bounds.setdefault(review.video_id, []).append(review)
     for video in videos:
-        yield from store.stream(Scene, video_id=video.id, detector=run.lineage.detector)
+        scenes = machine.scenes_of(store, run, [video])
+        if video.id in bounds:
+            yield from boundaries.bounded(list(scenes), bounds[video.id])
+        else:
+            yield from scenes
 
 
 def parts_of(scenes: Iterable[Scene]) -> Iterator[list[Scene]]:
@@ -76,45 +87,61 @@ def parts_of(scenes: Iterable[Scene]) -> Iterator[list[Scene]]:
         yield part
 
 
+def reviews_of(store: Store, scenes: Iterable[Scene]) -> dict[str, list[Review]]:
+    """The reviews that win on these scenes: scene id -> reviews, oldest first."""
+    scenes = list(scenes)
+    ever = store.find(Review, video_id=list({scene.video_id for scene in scenes}))
+    found = reviews.matched(ever, scenes)
+    return {scene_id: reviews.winners(words) for scene_id, words in found.items()}
+
+
 def answers_of(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, tuple[Answer, ...]]:
-    """What the run's analyzers said about these scenes: scene id -> answers, in order asked."""
-    asked = {pair: i for i, pair in enumerate(run.lineage.asks)}
-    found: dict[str, list[Answer]] = {scene.id: [] for scene in scenes}
-    for answer in store.stream(
-        Answer,
-        scene_id=list(found),
-        analyzer=list({analyzer for analyzer, _ in asked}),
-        ask=list({ask for _, ask in asked}),
-    ):
-        if (answer.analyzer, answer.ask) in asked:
-            found[answer.scene_id].append(answer)
+    """What was said about these scenes: scene id -> answers, in order asked.
+
+    A reviewed answer has the plugin "review"; a rejected one is not there.
+    """
+    scenes = list(scenes)
+    words = reviews_of(store, scenes)
+    given = machine.answers_of(store, run, {reviews.origin(scene.id) for scene in scenes})
     return {
-        scene_id: tuple(sorted(answers, key=lambda one: asked[one.analyzer, one.ask]))
-        for scene_id, answers in found.items()
+        scene.id: reviews.said(scene, given[reviews.origin(scene.id)], words[scene.id])
+        for scene in scenes
     }
 
 
-def tags_of(store: Store, run: Run, videos: Iterable[Video], *, whole: bool = False) -> list[Tag]:
-    """The tags that the run's taggers gave these videos and their scenes, best first.
-
-    With ``whole`` only those of the videos themselves.
-    """
-    where: dict[str, Where] = {"video_id": [video.id for video in videos]}
-    if whole:
-        where["scene_id"] = None
-    found = store.find(Tag, generation=list(run.lineage.generations), **where)
-    return sorted(found, key=lambda tag: (-tag.score, tag.label))
-
-
 def tags_on(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, list[Tag]]:
-    """The tags that the run's taggers gave these scenes: scene id -> tags, best first."""
-    found: dict[str, list[Tag]] = {scene.id: [] for scene in scenes}
-    generations = list(run.lineage.generations)
-    for tag in store.stream(Tag, scene_id=list(found), generation=generations):
-        found[tag.scene_id or ""].append(tag)
-    for tags in found.values():
-        tags.sort(key=lambda tag: (-tag.score, tag.label))
+    """The tags of these scenes: scene id -> tags, best first.
+
+    A reviewed tag has the tagger "review"; a rejected one is not there.
+    """
+    scenes = list(scenes)
+    words = reviews_of(store, scenes)
+    given = machine.tags_on(store, run, {reviews.origin(scene.id) for scene in scenes})
+    found = {}
+    for scene in scenes:
+        own = [
+            tag if tag.scene_id == scene.id else _moved(tag, scene)
+            for tag in given[reviews.origin(scene.id)]
+        ]
+        found[scene.id] = reviews.tagged(scene.id, scene.video_id, own, words[scene.id])
     return found
+
+
+def _moved(tag: Tag, scene: Scene) -> Tag:
+    """A tag of the scene that this one was split from."""
+    return tag.model_copy(update={"scene_id": scene.id})
+
+
+def video_tags_of(store: Store, run: Run, videos: Iterable[Video]) -> dict[str, list[Tag]]:
+    """The tags of the videos themselves, not of their scenes: video id -> tags, best first."""
+    given = machine.video_tags_of(store, run, videos)
+    words: dict[str, list[Review]] = {}
+    for review in store.stream(Review, video_id=list(given), scene_id=None, target="tag"):
+        words.setdefault(review.video_id, []).append(review)
+    return {
+        id_: reviews.tagged(id_, id_, tags, reviews.winners(words.get(id_, ())))
+        for id_, tags in given.items()
+    }
 
 
 def syntheses_of(store: Store, run: Run, videos: Iterable[Video]) -> dict[str, list[Synthesis]]:

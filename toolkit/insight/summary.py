@@ -113,18 +113,18 @@ def summarize(store: Store, run: Run) -> Summary:
     length: dict[str, float] = {}
     ends: dict[str, float] = {}
     feelings: Counter[str] = Counter()
+    tagged: dict[str, set[str]] = {}
     for part in results.parts_of(results.scenes_of(store, run, videos)):
         said = results.answers_of(store, run, part)
+        tags = results.tags_on(store, run, part)
         for scene in part:
+            for tag in tags[scene.id]:
+                tagged.setdefault(tag.label, set()).add(scene.id)
             length[scene.id] = scene.duration_s
             ends[scene.video_id] = max(ends.get(scene.video_id, 0.0), scene.end_s)
             if sentiment := Analysis.of(scene.id, said[scene.id]).sentiment:
                 feelings[sentiment.label] += 1
     total = sum(length.values())
-    tagged: dict[str, set[str]] = {}
-    for tag in results.tags_of(store, run, videos):
-        if tag.scene_id and tag.scene_id in length:
-            tagged.setdefault(tag.label, set()).add(tag.scene_id)
     shares = [
         TagShare(label, len(ids), sum(length[id_] for id_ in ids) / total if total else 0.0)
         for label, ids in tagged.items()

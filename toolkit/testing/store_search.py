@@ -135,9 +135,9 @@ def _reply(of: Scene, text: str, name: str) -> Answer:
 
 def _word(text: str, of: Scene, **data: Any) -> Review:
     """A review that has the scene's description say this."""
-    data = {"target": "description", "action": "edit", **data}
     place = {"video_id": of.video_id, "scene_id": of.id, "start_s": of.start_s, "end_s": of.end_s}
-    return Review(**place, **data, value=text, reviewer="Zoë")
+    data = {"target": "description", "action": "edit", "reviewer": "Zoë", **place, **data}
+    return Review.model_validate({**data, "value": text})
 
 
 def _found(store: Store, words: str, limit: int = 20) -> list[int]:

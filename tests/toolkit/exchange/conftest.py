@@ -111,8 +111,8 @@ def _video(run: Run, name: str) -> list[Record]:
             answer(SIGNALS, value={"motion": 0.1 + 0.2, "-x": "+1"}),
             tag,
             Review(id=f"{name}{scene.index}", video_id=name, scene_id=scene.id,
-                   start_s=scene.start_s, end_s=scene.end_s, target="tag", action="accept",
-                   name=tag.label, reviewer="Zoë"),
+                   start_s=scene.start_s, end_s=scene.end_s, target="tag", action="reject",
+                   name="another", reviewer="Zoë"),
             Completion.of(scene.id, "tags", "rules", 1),
         ]  # fmt: skip
     chapter = Statement(

@@ -1,0 +1,70 @@
+"""A person's word on a run's results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.execution.tables import Tables
+from toolkit.insight import agreement, reviewing
+from toolkit.records import Review, ReviewAction, ReviewTarget
+
+if TYPE_CHECKING:
+    import polars as pl
+    from pydantic import JsonValue
+
+__all__ = ["Reviewing"]
+
+
+class Reviewing(Tables):
+    """What people say of a run's results, and how far they agree."""
+
+    def review(
+        self,
+        scene_id: str,
+        *,
+        action: ReviewAction,
+        target: ReviewTarget = "tag",
+        name: str = "",
+        value: JsonValue = None,
+        reviewer: str | None = None,
+    ) -> Review:
+        """Say what is right; it wins over every machine result of the same scene, now and later.
+
+        Args:
+            scene_id: The scene, or a ``video_id`` for tags of the whole video.
+            action: "accept", "reject", "edit", "add", or "withdraw" for one's own word.
+            target: "tag", "description", "answer", "sentiment" or "boundary".
+            name: The tag's label, or the question's words.
+            value: The new text or value; of a tag the new label; of a boundary its time in seconds
+                ("add" splits the scene, "reject" merges two), or ``{"from": …, "to": …}``.
+            reviewer: Who says so; None for who is logged in.
+
+        Returns:
+            The review, saved.
+
+        Raises:
+            ConfigError: It makes no sense; the message says why.
+            StoreError: The run has no such scene, or the review cannot be kept.
+        """
+        review = reviewing.review_of(
+            self._store,
+            self.row,
+            scene_id,
+            action=action,
+            target=target,
+            name=name,
+            value=value,
+            reviewer=reviewer,
+        )
+        self._store.save([review])
+        return review
+
+    @property
+    def reviews(self) -> pl.DataFrame:
+        """One row a review of these videos, with whether it counts and whether it is disputed."""
+        return agreement.reviews(self._store, self.row)
+
+    @property
+    def agreement(self) -> pl.DataFrame:
+        """One row for every two reviewers and kind of thing: conflicts and Cohen's kappa."""
+        return agreement.agreement(self._store, self.row)
