@@ -58,8 +58,9 @@ def reviews(store: Store, run: Run) -> pl.DataFrame:
 
     ``index``, ``start_s`` and ``end_s`` are those of the run's scene that it is about; where there
     is none any more, ``index`` is null, and the times are those the reviewer saw. All are null
-    where it is about the whole video. ``value`` is JSON. ``counts``: it is the reviewer's latest word on this, and not withdrawn. ``conflict``:
-    another reviewer's word that counts says otherwise.
+    where it is about the whole video. ``value`` is JSON. ``counts``: it is the reviewer's latest
+    word on this, and not withdrawn. ``conflict``: another reviewer's word that counts says
+    otherwise.
     """
     import polars as pl
 

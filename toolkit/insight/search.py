@@ -59,8 +59,9 @@ def _search(store: Store, words: str, limit: int) -> tuple[Sequence[Hit], dict[s
     another search. A search that finds nothing new to leave out is the last.
     """
     without: set[str] = set()
+    reach = limit
     while True:
-        hits = store.search(words, limit=limit, without=without)
+        hits = store.search(words, limit=reach, without=without)
         ever = store.find(Review, video_id=list({hit.video_id for hit in hits}))
         scenes = _shown(store, [hit.scene_id for hit in hits if hit.scene_id], ever)
         texts = [review for review in ever if review.target in _READ]
@@ -68,6 +69,7 @@ def _search(store: Store, words: str, limit: int) -> tuple[Sequence[Hit], dict[s
         if not stale:
             return hits, _everywhere(store, hits, texts, scenes)
         without |= stale
+        reach *= 2  # so that thousands of replaced texts do not take hundreds of searches
 
 
 def _shown(store: Store, ids: Iterable[str], ever: Sequence[Review]) -> dict[str, list[Scene]]:
