@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from toolkit.errors import ConfigError, StoreError
 from toolkit.exchange.labels import fiftyone
@@ -249,6 +251,30 @@ def test_boundaries_fit_another_detectors_scenes(store: Store, run: Run, first: 
     twice = [say(first, "add", "5.000", 5.0, target="boundary", reviewer=who) for who in "ab"]
     assert len(bounded(scenes, twice)) == 3
     assert bounded(scenes, [say(first, "add", "x", None, target="boundary")]) == scenes
+
+
+@given(
+    words=st.lists(
+        st.tuples(st.sampled_from(["add", "reject", "edit"]), st.floats(-1, 31), st.floats(-1, 31)),
+        max_size=12,
+    )
+)
+@settings(deadline=None, database=None)
+def test_whatever_is_said_of_boundaries_the_scenes_cover_the_same_time(
+    words: list[tuple[str, float, float]],
+) -> None:
+    scenes = [Scene.of("v", "d", i, start_s=10.0 * i, end_s=10.0 * i + 10) for i in range(3)]
+    said = [
+        say(scenes[0], action, str(at_s), {"from": at_s, "to": to_s} if action == "edit" else at_s,
+            target="boundary")
+        for action, at_s, to_s in words
+    ]  # fmt: skip
+    shown = bounded(scenes, said)
+    assert (shown[0].start_s, shown[-1].end_s) == (0.0, 30.0)
+    assert all(one.end_s == two.start_s for one, two in pairwise(shown))
+    assert all(one.start_s < one.end_s for one in shown)
+    assert [one.index for one in shown] == list(range(len(shown)))
+    assert len({one.id for one in shown}) == len(shown)
 
 
 def test_what_was_said_before_a_split_holds_for_the_parts(first: Scene, handle: RunHandle) -> None:

@@ -57,6 +57,21 @@ def test_a_run_on_ray_gives_the_same_rows_and_leaves_nothing_behind(
     assert again.progress.reused == 4 * len(films)
 
 
+def test_reviews_hold_for_runs_on_ray(
+    nodes: Nodes, submit: Submit, films: list[Path], workspace: Path
+) -> None:
+    tk.tagger(first)
+    local = tk.analyze(films[0], analyzer="signals", workspace=workspace, progress=False)
+    opening, second = local.scenes["scene_id"][:2]
+    local.review(opening, action="reject", name="first")
+    local.review(second, action="accept", name="second")
+    run = submit(films[0], scenes={"plugin": "content"}).wait()
+    assert opening not in run.scenes["scene_id"]
+    labels = [list(tags) for tags in run.scenes["tags"]]
+    assert [tags.count("first") for tags in labels] == [0] * len(labels)
+    assert "second" in labels[1]
+
+
 def test_a_model_is_loaded_in_gpu_workers(
     nodes: Nodes, submit: Submit, films: list[Path], tmp_path: Path
 ) -> None:
