@@ -7,6 +7,7 @@ from pathlib import Path
 from counting import Counting
 
 import toolkit as tk
+from toolkit.hooks import local
 from toolkit.records import Answer, Ask
 from toolkit.stages.analysis import Look
 
@@ -23,11 +24,13 @@ def test_a_corrected_description_outlives_another_model_and_detector(
     film: Path, workspace: Path
 ) -> None:
     tk.register(tk.AnalyzerPlugin(name="counting", factory=lambda options, context: Counting()))
-    tk.register(tk.AnalyzerPlugin(name="other", factory=lambda options, context: Other()))
     run = tk.analyze(film, workspace=workspace, progress=False, analyzer="counting")
     first, second, _ = run.scenes["scene_id"]
     run.review(first, target="description", action="edit", value="A red circle rolls")
     run.review(second, target="description", action="accept")
+    for plugin in local.plugins():
+        local.unregister(plugin)
+    tk.register(tk.AnalyzerPlugin(name="other", factory=lambda options, context: Other()))
     again = tk.analyze(
         film, workspace=workspace, progress=False, analyzer="other", scenes={"plugin": "content"}
     )
