@@ -35,9 +35,11 @@ if TYPE_CHECKING:
         StoreError,
         TagError,
         ToolkitError,
+        TruthError,
     )
     from toolkit.execution.api import analyze, attach, plan, runs, search, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
+    from toolkit.execution.evaluation import Comparison, Evaluation, Truth, TruthRow, evaluate
     from toolkit.execution.exchange import copy_store, export, import_
     from toolkit.execution.run import RunHandle
     from toolkit.execution.uploads import Upload, upload
@@ -95,6 +97,7 @@ __all__ = [
     "CancelledError",
     "Clip",
     "ClusterError",
+    "Comparison",
     "ConfigError",
     "Context",
     "Cut",
@@ -102,6 +105,7 @@ __all__ = [
     "DecoderPlugin",
     "DownloadError",
     "DownloaderPlugin",
+    "Evaluation",
     "Evidence",
     "Failure",
     "Frames",
@@ -134,6 +138,9 @@ __all__ = [
     "TagError",
     "TaggerPlugin",
     "ToolkitError",
+    "Truth",
+    "TruthError",
+    "TruthRow",
     "Upload",
     "Video",
     "analyze",
@@ -143,6 +150,7 @@ __all__ = [
     "copy_store",
     "decoder",
     "downloader",
+    "evaluate",
     "export",
     "hookimpl",
     "import_",
@@ -169,6 +177,7 @@ _HOMES = (
     "toolkit.hooks.local",
     "toolkit.execution.run",
     "toolkit.execution.api",
+    "toolkit.execution.evaluation",
     "toolkit.execution.exchange",
     "toolkit.execution.clips",
     "toolkit.execution.uploads",

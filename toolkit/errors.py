@@ -14,6 +14,7 @@
     │   └── ModelError           model weights are missing, damaged or do not fit
     ├── TagError                 a tagger failed
     │   └── RuleError            a rule file has a mistake
+    ├── TruthError               a truth file has a mistake, or is about other videos
     ├── StoreError               rows could not be written or read
     ├── ClusterError             a Ray cluster cannot be reached or does not fit
     ├── PoisonError              an item ended every worker process that took it
@@ -52,6 +53,7 @@ __all__ = [
     "StoreError",
     "TagError",
     "ToolkitError",
+    "TruthError",
     "choices",
 ]
 
@@ -167,6 +169,10 @@ class TagError(ToolkitError):
 
 class RuleError(TagError):
     """A rule file has a mistake; the message names its line."""
+
+
+class TruthError(ToolkitError):
+    """A truth file has a mistake, in the line that the message names, or is about other videos."""
 
 
 class StoreError(ToolkitError):

@@ -25,6 +25,7 @@ from toolkit.errors import (
     RuleError,
     StoreError,
     ToolkitError,
+    TruthError,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED", "USAGE", "Json", "Setup", "command", "complain"]
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-_AT_THE_DOOR = (ConfigError, PluginError, PrivacyError, RuleError)
+_AT_THE_DOOR = (ConfigError, PluginError, PrivacyError, RuleError, TruthError)
 """What is wrong with how the toolkit is set up, and is told before any work is done."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from toolkit.insight import frames, videos
+from toolkit.insight.evaluation.evaluation import Evaluation, evaluated
+from toolkit.insight.evaluation.truth import Truth
 from toolkit.records import Run
 from toolkit.stages.store import Store
 
@@ -58,3 +61,21 @@ class Tables:
     def failures(self) -> pl.DataFrame:
         """One row for each thing that could not be done."""
         return frames.failures(self._store, self.row)
+
+    def evaluate(
+        self,
+        truth: Truth | str | os.PathLike[str],
+        *,
+        tolerance_s: float = 0.1,
+        resamples: int = 1000,
+        seed: int = 0,
+    ) -> Evaluation:
+        """How well the run did, see :func:`toolkit.evaluate`."""
+        return evaluated(
+            self._store,
+            self.row,
+            truth,
+            tolerance_s=tolerance_s,
+            resamples=resamples,
+            seed=seed,
+        )

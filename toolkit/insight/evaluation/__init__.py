@@ -1,0 +1,1 @@
+"""How well a run did, measured by what is known to be true."""
