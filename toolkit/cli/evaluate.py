@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.output import print_json, table
+from toolkit.cli.output import plain, print_json, table
 from toolkit.cli.setup import FAILED, Json, Setup, command, complain
 from toolkit.errors import ConfigError, choices
 
@@ -122,4 +122,5 @@ def _below(found: Evaluation, limits: dict[str, float]) -> bool:
 def _show(tables: Iterable[Table]) -> None:
     for one in tables:
         numbers = range(one.left, len(one.head))
-        table(one.head, one.rows, title=one.title, right=numbers)
+        typer.echo(plain(one.title))
+        table(one.head, one.rows, right=numbers)

@@ -216,8 +216,8 @@ def test_two_runs_and_what_changed(store: Store, run: Run, found: Evaluation) ->
     assert "4 broken, 1 fixed" in repr(both)
     assert "&lt;b&gt; &amp; $5" in both._repr_html_()
     assert not len(found.compare(found).changed)
-    with pytest.raises(ConfigError, match="by the same truth"):
-        found.compare(evaluated(store, run, Truth(ROWS, "another"), resamples=0))
+    with pytest.raises(ConfigError, match="different truths"):
+        found.compare(evaluated(store, run, Truth(ROWS, "by <hand>"), resamples=0))
 
 
 def test_what_is_not_told_is_not_judged(store: Store, run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -56,7 +57,8 @@ def matched(
     waiting = sorted(range(len(truth)), key=lambda place: truth[place][0], reverse=True)
     opened: list[tuple[float, int]] = []
     pairs: dict[int, int] = {}
-    for moment in sorted(range(len(given)), key=lambda place: given[place]):
+    order = sorted(range(len(given)), key=lambda place: given[place])
+    for moment in order:
         at_s = given[moment]
         while waiting and truth[waiting[-1]][0] - reach <= at_s:
             place = waiting.pop()
@@ -66,15 +68,12 @@ def matched(
         if opened:
             pairs[heapq.heappop(opened)[1]] = moment
     taken = set(pairs.values())
+    times = [given[moment] for moment in order]
     for place, (start_s, end_s) in enumerate(truth):
         if place not in pairs:
             continue
-        fits = [
-            moment
-            for moment, at_s in enumerate(given)
-            if start_s - reach <= at_s <= end_s + reach
-            and (moment not in taken or moment == pairs[place])
-        ]
+        near = slice(bisect_left(times, start_s - reach), bisect_right(times, end_s + reach))
+        fits = [one for one in order[near] if one not in taken or one == pairs[place]]
         nearest = min(fits, key=lambda one: abs(2 * given[one] - start_s - end_s))
         taken ^= {pairs[place], nearest} if nearest != pairs[place] else set()
         pairs[place] = nearest

@@ -45,8 +45,9 @@ class Comparison:
         """
         if before.truth != after.truth:
             raise ConfigError(
-                f"One run was measured by {before.truth}, the other by {after.truth}.",
-                hint="Measure both by the same truth.",
+                "The runs were measured by different truths: "
+                f"{before.truth.name}, {after.truth.name}.",
+                hint="Measure both by the same one.",
             )
         return cls(before, after, _figures(before, after), _changed(before, after))
 

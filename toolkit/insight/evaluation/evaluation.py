@@ -55,7 +55,7 @@ class Evaluation:
 
     Attributes:
         run_id: The run.
-        truth: The truth's name.
+        truth: What it was measured by.
         figures: Every figure by its name, with its 95% interval.
         scenes: How many stretches were judged for what was said of them.
         titles: The judged videos: id -> title.
@@ -72,7 +72,7 @@ class Evaluation:
     """
 
     run_id: str
-    truth: str
+    truth: Truth
     figures: dict[str, Figure]
     scenes: int
     titles: dict[str, str]
@@ -104,7 +104,7 @@ class Evaluation:
         """All of it but for the items, as what JSON can hold."""
         return {
             "run": self.run_id,
-            "truth": self.truth,
+            "truth": self.truth.name,
             "scenes": self.scenes,
             "tolerance_s": self.tolerance_s,
             "drawn_again": self.unit,
@@ -168,7 +168,7 @@ def evaluated(
     )
     return Evaluation(
         run_id=run.id,
-        truth=truth.name,
+        truth=truth,
         figures=figures,
         scenes=len(found.pairs),
         titles=found.titles,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "as_html", "as_text", "of_comparison", "of_evaluation"]
 
+_LABEL_HEAD = ("label", "support", "precision", "recall", "f1", "95%", "AP")
 _MOST = 50
 """Rows of a table: more are in the frames."""
 
@@ -31,7 +32,7 @@ class Table:
 
 def of_evaluation(one: Evaluation) -> Iterator[Table]:
     """The tables of an evaluation; what the truth does not tell has none."""
-    title = f"Run {one.run_id} by {one.truth}: {_count(len(one.titles), 'video')}"
+    title = f"Run {one.run_id} by {one.truth.name}: {_count(len(one.titles), 'video')}"
     title += f", {_count(one.scenes, 'judged scene')}"
     rows = [
         (name, _shown(figure.value), _interval(figure.low, figure.high))
@@ -40,7 +41,8 @@ def of_evaluation(one: Evaluation) -> Iterator[Table]:
     ]
     yield Table(title, ("figure", "value", "95%"), tuple(rows))
     yield from _of_frame(f"Boundaries, within {one.tolerance_s:g} s", one.boundaries)
-    yield from _of_frame("Labels", one.tags)
+    if len(one.tags):
+        yield _cut("Labels", _LABEL_HEAD, [*map(_label, one.tags.to_dicts())])
     if one.confusion.select("positive", "neutral", "negative", "none").to_numpy().any():
         yield from _of_frame("Sentiment: true and given", one.confusion)
     filled = one.reliability.filter(one.reliability["scenes"] > 0)
@@ -61,7 +63,7 @@ def of_comparison(both: Comparison) -> Iterator[Table]:
         for row in both.frame.to_dicts()
         if row["before"] is not None or row["after"] is not None
     ]
-    title = f"Runs {both.before.run_id} and {both.after.run_id} by {both.after.truth}"
+    title = f"Runs {both.before.run_id} and {both.after.run_id} by {both.after.truth.name}"
     yield Table(title, ("figure", "before", "after", "difference"), tuple(rows))
     shown = ("change", "title", "start_s", "what", "name", "truth", "before", "after")
     changes = [tuple(map(_shown, row)) for row in both.changed.select(shown).rows()]
@@ -69,6 +71,12 @@ def of_comparison(both: Comparison) -> Iterator[Table]:
         counts = both.changed["change"].value_counts(sort=True).rows()
         title = "Changed: " + ", ".join(f"{n:,} {change}" for change, n in counts)
         yield _cut(title, shown, changes, left=len(shown))
+
+
+def _label(row: dict[str, Any]) -> tuple[str, ...]:
+    """A label's row, as narrow as a terminal is."""
+    first = (_shown(row[name]) for name in _LABEL_HEAD[:5])
+    return (*first, _interval(row["f1_low"], row["f1_high"]), _shown(row["average_precision"]))
 
 
 def _of_frame(title: str, frame: pl.DataFrame) -> Iterator[Table]:

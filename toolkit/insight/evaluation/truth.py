@@ -44,7 +44,7 @@ class TruthRow(Part):
     labels: frozenset[str] | None = None
     without: frozenset[str] | None = None
     sentiment: SentimentLabel | None = None
-    answers: dict[str, JsonValue] = {}
+    answers: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
