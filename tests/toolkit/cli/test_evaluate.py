@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -41,16 +42,20 @@ def truth(toolkit: Command, film: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_figures_and_changes(toolkit: Command, truth: Path) -> None:
+def test_figures_and_changes(
+    toolkit: Command, truth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = toolkit("evaluate", "last", "--truth", truth, "--json").data
     assert data["figures"]["boundary_recall"]["value"] == pytest.approx(2 / 3)
     assert data["figures"]["boundary_precision"]["value"] == 1
     assert data["figures"]["micro_f1"]["value"] == 0
     strict = toolkit("evaluate", "last", "--truth", truth, "--json", "--tolerance", "0.05").data
     assert strict["figures"]["boundary_recall"]["value"] == pytest.approx(1 / 3)
+    monkeypatch.setenv("COLUMNS", "80")
     shown = toolkit("evaluate", "last", "--truth", truth)
     assert shown.code == 0
     assert "boundary_f1" in shown.out
+    assert re.search(r"dark +1 ", shown.out)  # the label, and how often it is true
     both = toolkit("evaluate", "last", "--truth", truth, "--against", "last", "--json").data
     assert both["changed"] == []
     assert both["figures"][0]["difference"] == 0
