@@ -37,10 +37,11 @@ if TYPE_CHECKING:
         ToolkitError,
         TruthError,
     )
-    from toolkit.execution.api import analyze, attach, plan, runs, search, submit
+    from toolkit.execution.api import analyze, attach, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
     from toolkit.execution.evaluation import Comparison, Evaluation, Truth, TruthRow, evaluate
     from toolkit.execution.exchange import copy_store, export, import_
+    from toolkit.execution.looking import plan, runs, search
     from toolkit.execution.run import RunHandle
     from toolkit.execution.uploads import Upload, upload
     from toolkit.hooks.local import (
@@ -176,6 +177,7 @@ _HOMES = (
     "toolkit.hooks.specs",
     "toolkit.hooks.local",
     "toolkit.execution.run",
+    "toolkit.execution.looking",
     "toolkit.execution.api",
     "toolkit.execution.evaluation",
     "toolkit.execution.exchange",

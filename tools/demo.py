@@ -21,6 +21,7 @@ from toolkit.cli.report import show_failures, show_video
 from toolkit.cli.setup import Setup
 from toolkit.execution import api
 from toolkit.execution.display import follow
+from toolkit.execution.looking import open_store
 from toolkit.records import Run, RunSource
 from toolkit.stages.store import Store
 from toolkit.testing.clips import ClipTruth, Shot, TransitionKind, write_film
@@ -156,7 +157,7 @@ def work(url: str, config: Path) -> int:
     except KeyboardInterrupt:
         print("Stopped. `make demo` goes on from there.")
         return 130
-    with api.open_store(settings, plugins) as store:
+    with open_store(settings, plugins) as store:
         return report(setup, store, run.row, settings.workspace)
 
 

@@ -16,7 +16,7 @@ from writing import NOTE, Writing, cites_all
 import toolkit as tk
 from toolkit.cli.app import app
 from toolkit.errors import ConfigError
-from toolkit.execution.api import open_store
+from toolkit.execution.looking import open_store
 from toolkit.hooks.manager import configure
 from toolkit.records import Answer, Completion, RunSource, Synthesis
 from toolkit.stages.component import Cancel

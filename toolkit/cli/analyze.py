@@ -69,6 +69,10 @@ def analyze(
         str | None,
         typer.Option(metavar="NAME", help="What runs it: local, or ray for a cluster."),
     ] = None,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Run in the background, and go on after this terminal."),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -87,7 +91,10 @@ def analyze(
             setup.put("analysis", name, True)
     settings, plugins = setup.load()
     settings = api.asking(settings, ask or (), ask_video or ())
-    handle = api.start(sources, settings, plugins, setup.file)
+    handle = api.start(sources, settings, plugins, setup.file, detach=detach)
+    if detach:
+        _let_go(setup, handle, as_json=as_json)
+        return
     _watch(setup, handle, settings, plugins, as_json=as_json, quiet=quiet)
 
 
@@ -156,6 +163,20 @@ def cancel(setup: Setup, run: RunName) -> None:
             typer.echo(f"The run {row.id} is over: {row.standing}.")
 
 
+def _let_go(setup: Setup, handle: RunHandle, *, as_json: bool) -> None:
+    """Say which run goes on, and how to find it."""
+    if as_json:
+        from toolkit.cli.output import print_json
+
+        print_json({"run": handle.id, "status": handle.status})
+        return
+    typer.echo(handle.id)
+    complain(
+        f"The run goes on in the background: {setup.again('runs')}",
+        f"Stop it with: {setup.again(f'cancel {handle.id}')}",
+    )
+
+
 def _watch(
     setup: Setup,
     handle: RunHandle,
@@ -167,8 +188,8 @@ def _watch(
 ) -> None:
     """Show a run until its end, then what it found."""
     from toolkit.cli.report import report
-    from toolkit.execution.api import open_store
     from toolkit.execution.display import follow
+    from toolkit.execution.looking import open_store
 
     interrupted = False
     try:

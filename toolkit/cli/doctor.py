@@ -149,7 +149,7 @@ def _disk(workspace: Path) -> Check:
 
 
 def _store(settings: Settings, plugins: PluginManager) -> Check:
-    from toolkit.execution.api import open_store
+    from toolkit.execution.looking import open_store
     from toolkit.records import Run
 
     if not settings.workspace.is_dir():

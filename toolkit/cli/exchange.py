@@ -110,7 +110,7 @@ def import_(
 ) -> None:
     """Save the records of a file into the store; those that are there are replaced."""
     from toolkit.exchange.copying import import_records
-    from toolkit.execution.api import open_store
+    from toolkit.execution.looking import open_store
 
     settings, plugins = setup.load()
     with open_store(settings, plugins) as store, working(f"Reading {file.name}") as say:

@@ -155,7 +155,7 @@ class Setup:
         Raises:
             StoreError: There is no workspace.
         """
-        from toolkit.execution.api import open_store
+        from toolkit.execution.looking import open_store
 
         settings, plugins = self.load()
         if not settings.workspace.is_dir():

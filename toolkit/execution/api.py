@@ -12,26 +12,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.config import RawConfig, Settings
+from toolkit.config import Settings
 from toolkit.config.secrets import MASK
+from toolkit.execution.detach import begin
 from toolkit.execution.display import follow
 from toolkit.execution.engines import Engine
 from toolkit.execution.local import LocalEngine
+from toolkit.execution.looking import Sources, open_store, settings_of
 from toolkit.execution.ray.engine import find, launch
 from toolkit.execution.run import RunHandle
 from toolkit.execution.uploads import clouds_of
 from toolkit.hooks.manager import PluginManager, configure
-from toolkit.insight import frames
-from toolkit.insight.plan import Plan, planned
 from toolkit.pipeline import Pipeline
 from toolkit.records import Question, Run
 from toolkit.sources import anchored, expand
-from toolkit.stages.store import Store
 
-__all__ = ["analyze", "attach", "open_store", "plan", "resume", "runs", "search", "submit"]
+__all__ = ["analyze", "attach", "resume", "submit"]
 
 Asked = str | Question | Iterable[str | Question]
-Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 _live: dict[str, RunHandle] = {}
 _live_lock = threading.Lock()
 
@@ -76,6 +74,7 @@ def analyze(
         config=config,
         workspace=workspace,
         engine=engine,
+        detach=False,
         **sections,
     )
     follow(handle, show=progress)
@@ -90,9 +89,23 @@ def submit(
     config: str | os.PathLike[str] | None = None,
     workspace: str | os.PathLike[str] | None = None,
     engine: str | None = None,
+    detach: bool = False,
     **sections: Mapping[str, Any],
 ) -> RunHandle:
-    """The same as :func:`analyze`, but returns at once; the work goes on in the background."""
+    """The same as :func:`analyze`, but returns at once; the work goes on in the background.
+
+    Args:
+        sources: As for :func:`analyze`, and so are those that are not told here.
+        ask: Questions.
+        analyzer: Names of analyzers.
+        config: A config file.
+        workspace: Where results are kept.
+        engine: What runs it.
+        detach: Run in a process of its own, which goes on when this one ends. It takes a second
+            or two to start. Plugins defined in this process travel to it by value, with Ray's
+            libraries. Events are in its log, ``logs/<run>.log`` in the workspace.
+        sections: Settings by section.
+    """
     arguments: dict[str, dict[str, Any]] = {name: dict(v) for name, v in sections.items()}
     if analyzer is not None:
         names = (analyzer,) if isinstance(analyzer, str) else tuple(analyzer)
@@ -104,32 +117,7 @@ def submit(
     settings, plugins, raw = configure(config, arguments)
     settings = asking(settings, (ask,) if isinstance(ask, str | Question) else ask)
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    return start(given, settings, plugins, raw.file)
-
-
-def plan(
-    sources: Sources,
-    *,
-    calibrate: bool = False,
-    config: str | os.PathLike[str] | None = None,
-    workspace: str | os.PathLike[str] | None = None,
-    **sections: Mapping[str, Any],
-) -> Plan:
-    """What :func:`analyze` would take: how much video, what is done already, time, disk, memory.
-
-    Args:
-        sources: As for :func:`analyze`, and so are those that are not told here.
-        calibrate: Measure on the first scenes of the shortest video, instead of asking past runs.
-        config: A config file.
-        workspace: Where results are kept.
-        sections: Settings by section.
-    """
-    arguments: dict[str, dict[str, Any]] = {name: dict(v) for name, v in sections.items()}
-    if workspace is not None:
-        arguments.setdefault("paths", {})["workspace"] = Path(workspace).absolute()
-    settings, plugins, _ = configure(config, arguments)
-    given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    return planned(given, settings, plugins, calibrate=calibrate)
+    return start(given, settings, plugins, raw.file, detach=detach)
 
 
 def asking(
@@ -157,9 +145,14 @@ def start(
     settings: Settings,
     plugins: PluginManager,
     file: Path | None = None,
+    *,
+    detach: bool = False,
 ) -> RunHandle:
     """Start a run with settings that are already made, from this config file."""
     words = [os.fspath(word) for word in given]
+    if detach:
+        run_id = begin(words, settings, file)
+        return _found(run_id, settings, plugins, file, detach=True)
     pipeline = Pipeline(settings, plugins)
     try:
         row = Run(
@@ -188,12 +181,6 @@ def start(
     return handle
 
 
-def open_store(settings: Settings, plugins: PluginManager) -> Store:
-    """The chosen store, for reading results; it stays open as long as somebody holds it."""
-    settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return plugins.make(Store, "store", settings.store.plugin, settings).component
-
-
 def attach(
     run_id: str,
     *,
@@ -210,11 +197,22 @@ def attach(
     with _live_lock:
         if run_id in _live:
             return _live[run_id]
-    settings, plugins, raw = _settings(config, workspace)
+    settings, plugins, raw = settings_of(config, workspace)
+    return _found(run_id, settings, plugins, raw.file)
+
+
+def _found(
+    run_id: str,
+    settings: Settings,
+    plugins: PluginManager,
+    file: Path | None,
+    *,
+    detach: bool = False,
+) -> RunHandle:
     store = open_store(settings, plugins)
     matches = [row.id for row in store.find(Run) if row.id.startswith(run_id)]
     full = matches[0] if len(matches) == 1 else run_id
-    again = _again(settings.workspace, raw.file)
+    again = _again(settings.workspace, file, detach=detach)
     clouds = functools.partial(clouds_of, settings, plugins)
     if full in _live:
         return _live[full]
@@ -224,41 +222,13 @@ def attach(
     return RunHandle(store, full, engine=engine, again=again, clouds=clouds)
 
 
-def runs(
-    *,
-    config: str | os.PathLike[str] | None = None,
-    workspace: str | os.PathLike[str] | None = None,
-) -> Any:
-    """All runs of the workspace as a Polars frame, the latest first."""
-    settings, plugins, _ = _settings(config, workspace)
-    with open_store(settings, plugins) as store:
-        return frames.runs(store)
-
-
-def search(
-    words: str,
-    *,
-    limit: int = 20,
-    config: str | os.PathLike[str] | None = None,
-    workspace: str | os.PathLike[str] | None = None,
-) -> Any:
-    """Scenes that speak of these words, best first, as a Polars frame."""
-    from toolkit.insight import search as find
-
-    settings, plugins, _ = _settings(config, workspace)
-    with open_store(settings, plugins) as store:
-        return find.search(store, words, limit=limit)
-
-
-def _settings(
-    config: str | os.PathLike[str] | None, workspace: str | os.PathLike[str] | None
-) -> tuple[Settings, PluginManager, RawConfig]:
-    arguments = {"paths": {"workspace": Path(workspace).absolute()}} if workspace else {}
-    return configure(config, arguments)
-
-
 def resume(
-    row: Run, workspace: Path, file: Path | None = None, sources: Sequence[str] | None = None
+    row: Run,
+    workspace: Path,
+    file: Path | None = None,
+    sources: Sequence[str] | None = None,
+    *,
+    detach: bool = False,
 ) -> RunHandle:
     """Start a run's work again with its own settings; secrets come from the config anew.
 
@@ -267,6 +237,7 @@ def resume(
         workspace: Where the run was found: it goes on there.
         file: The config file that has the secrets.
         sources: Instead of all that the run was asked for.
+        detach: Run in a process of its own.
     """
     values: dict[str, dict[str, Any]] = {}
     for section, keys in row.settings.items():
@@ -277,11 +248,12 @@ def resume(
     settings, plugins, raw = configure(file, values)
     base = Path(str(row.settings.get("base", settings.base)))
     given = row.sources if sources is None else sources
-    return start(given, settings.model_copy(update={"base": base}), plugins, raw.file)
+    settings = settings.model_copy(update={"base": base})
+    return start(given, settings, plugins, raw.file, detach=detach)
 
 
-def _again(workspace: Path, file: Path | None) -> Any:
-    return lambda row, sources: resume(row, workspace, file, sources)
+def _again(workspace: Path, file: Path | None, *, detach: bool = False) -> Any:
+    return lambda row, sources: resume(row, workspace, file, sources, detach=detach)
 
 
 def _masked(value: object) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from toolkit.exchange import copying, places
 from toolkit.exchange.copying import Copied
 from toolkit.exchange.export import export as export_from
-from toolkit.execution.api import attach, open_store
+from toolkit.execution.api import attach
+from toolkit.execution.looking import open_store
 from toolkit.hooks.manager import configure
 from toolkit.stages.store import Store
 

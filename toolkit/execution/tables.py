@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from toolkit.insight import frames, videos
+from toolkit.insight import frames, sources, videos
 from toolkit.insight.evaluation.evaluation import Evaluation, evaluated
 from toolkit.insight.evaluation.truth import Truth
 from toolkit.records import Run
@@ -26,6 +26,11 @@ class Tables:
     def row(self) -> Run:
         """The run's row, as it is now."""
         raise NotImplementedError
+
+    @property
+    def sources(self) -> pl.DataFrame:
+        """One row a source: how it stands, also while the run goes on."""
+        return sources.sources(self._store, self.row)
 
     @property
     def videos(self) -> pl.DataFrame:

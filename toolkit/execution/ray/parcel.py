@@ -11,6 +11,7 @@ from typing import Any
 
 from toolkit.config import RawConfig, Settings
 from toolkit.config.secrets import known, remember
+from toolkit.errors import MissingExtraError
 from toolkit.execution.ray.shipping import plugin_folder
 from toolkit.hooks import local
 from toolkit.hooks.manager import PluginManager, discover
@@ -37,7 +38,11 @@ class Parcel:
 
     @classmethod
     def of(cls, settings: Settings) -> Parcel:
-        """These settings, and the plugins of this process."""
+        """These settings, and the plugins of this process.
+
+        Raises:
+            MissingExtraError: There are some, and Ray is not installed.
+        """
         options = {
             stage: {name: one.model_dump() for name, one in plugins.items()}
             for stage, plugins in settings.options.items()
@@ -47,12 +52,13 @@ class Parcel:
 
     def open(self) -> tuple[Settings, PluginManager]:
         """Make the settings and find the plugins, in this process."""
-        from ray import cloudpickle
-
         for secret in self.secrets:
             remember(secret)
-        for plugin in cloudpickle.loads(self.plugins):
-            local.register(plugin)
+        if self.plugins:
+            from ray import cloudpickle
+
+            for plugin in cloudpickle.loads(self.plugins):
+                local.register(plugin)
         raw = RawConfig(base=self.settings.base)
         if self.settings.plugins.folder:
             raw.put("plugins", "folder", str(plugin_folder(self.settings)), "")
@@ -71,7 +77,12 @@ class Parcel:
 
 def _by_value(plugins: list[Plugin]) -> bytes:
     """The plugins, and whatever of their code is in no package that is installed."""
-    from ray import cloudpickle
+    if not plugins:
+        return b""
+    try:
+        from ray import cloudpickle
+    except ImportError as error:
+        raise MissingExtraError(plugins[0].name, "ray", cause=error) from error
 
     modules = [module for module in list(sys.modules.values()) if _stray(module)]
     for module in modules:

@@ -1,0 +1,72 @@
+"""The process of a detached run: ``python -m toolkit.execution.detached``, see ``detach``."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+
+from toolkit import logs
+from toolkit.config import redact
+from toolkit.errors import ToolkitError
+from toolkit.execution import api
+from toolkit.execution.detach import Order
+from toolkit.execution.run import RunHandle
+
+__all__ = ["main"]
+
+_QUIET = {"scene", "transfer"}  # events of which a run has too many
+
+
+def main() -> None:
+    """Do the run that standard input tells of; say its id, or why it cannot begin, on stdout."""
+    try:
+        run = _begin()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told there
+        _answer(error)
+        raise SystemExit(1) from None
+    signal.signal(signal.SIGTERM, lambda *_: run.cancel())
+    _answer(run.id)
+    threading.Thread(target=_tell, args=(run,), name="log", daemon=True).start()
+    code = 0
+    try:
+        run.wait()
+    except ToolkitError:
+        code = 1  # the run's row says it
+    sys.stderr.flush()
+    os._exit(code)  # threads that a cancelled run has left behind are not waited for
+
+
+def _begin() -> RunHandle:
+    order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
+    assert isinstance(order, Order)
+    settings, plugins = order.parcel.open()
+    logs.set_up(settings.logging, settings.base)
+    return api.start(order.words, settings, plugins, order.file)
+
+
+def _answer(said: object) -> None:
+    """Say it, and nothing more: whoever listens reads to the end."""
+    try:
+        data = pickle.dumps(said)
+        pickle.loads(data)  # noqa: S301 - what cannot be read there is not sent
+    except Exception:  # noqa: BLE001 - an exception of a plugin may hold anything
+        data = pickle.dumps(ToolkitError(redact(f"{type(said).__name__}: {said}")))
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+    # Whatever prints from now on prints to the log.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def _tell(run: RunHandle) -> None:
+    for event in run.events():
+        if event.kind not in _QUIET:
+            words = f"{event.at_s:.1f} s {event.kind} {event.source}: {event.message}"
+            sys.stderr.write(redact(words).replace("\n", " ") + "\n")
+            sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()
