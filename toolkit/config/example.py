@@ -15,7 +15,7 @@ from toolkit.config.reading import OptionModels
 from toolkit.config.section import Section
 from toolkit.config.settings import Settings
 
-__all__ = ["example"]
+__all__ = ["as_text", "example"]
 
 HEADER = """\
 # Settings of the video analysis toolkit: every key with its default and its meaning.
@@ -52,7 +52,7 @@ def _section(name: str, model: type[BaseModel], plugins: Sequence[str] = ()) -> 
         known = f" One of: {', '.join(map(str, allowed))}." if allowed else ""
         yield from _comment(f"{info.description or ''}{known}")
         default = info.get_default(call_default_factory=True)
-        value = "" if default is PydanticUndefined else _text(default)
+        value = "" if default is PydanticUndefined else as_text(default)
         yield f"# {key} = {value}".rstrip()
     yield "\n"
 
@@ -61,7 +61,8 @@ def _comment(text: str) -> list[str]:
     return [f"# {line}" for line in textwrap.wrap(" ".join(text.replace("``", "").split()), _WIDTH)]
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as people write it in the file."""
     if value is None:
         return ""
     if isinstance(value, SecretStr):
@@ -71,5 +72,5 @@ def _text(value: Any) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, (tuple, list, set, frozenset)):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(as_text, value))
     return value.as_posix() if isinstance(value, Path) else str(value)

@@ -26,8 +26,8 @@ OptionModels = Mapping[str, Mapping[str, type[BaseModel]]]
 """Stage -> plugin -> the model of its options."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_HEADER = re.compile(r"^\s*\[(?P<name>.+)\]")
-_KEY = re.compile(r"^(?P<name>[^\s#;=:\[][^=:]*?)\s*[=:]")
+HEADER = re.compile(r"^\s*\[(?P<name>.+)\]")
+KEY = re.compile(r"^(?P<name>[^\s#;=:\[][^=:]*?)\s*[=:]")
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,10 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
+        if header := HEADER.match(line):
             section = header["name"]
             found[section, ""] = number
-        elif key := _KEY.match(line):
+        elif key := KEY.match(line):
             found[section, key["name"].strip().lower()] = number
     return found
 
