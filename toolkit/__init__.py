@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         Video,
     )
     from toolkit.stages.component import Options
+    from toolkit.widgets.panel import panel
 
 __all__ = [
     "Analysis",
@@ -155,6 +156,7 @@ __all__ = [
     "export",
     "hookimpl",
     "import_",
+    "panel",
     "pictures",
     "plan",
     "register",
@@ -183,6 +185,7 @@ _HOMES = (
     "toolkit.execution.exchange",
     "toolkit.execution.clips",
     "toolkit.execution.uploads",
+    "toolkit.widgets.panel",
 )  # from light to heavy: a name is looked for in this order
 
 
