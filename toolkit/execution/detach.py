@@ -14,9 +14,10 @@ from pathlib import Path
 
 from toolkit.config import Settings, redact
 from toolkit.errors import ToolkitError
+from toolkit.execution.progress import Event
 from toolkit.execution.ray.parcel import Parcel
 
-__all__ = ["Order", "begin", "log_file"]
+__all__ = ["Order", "begin", "event_line", "log_file"]
 
 _MODULE = "toolkit.execution.detached"
 
@@ -39,6 +40,13 @@ class Order:
 def log_file(workspace: Path, run_id: str) -> Path:
     """Where a detached run writes what happens."""
     return workspace / "logs" / f"{run_id}.log"
+
+
+def event_line(event: Event) -> str:
+    """What happened, as a line of a log."""
+    source = "" if event.source in event.message else f"{event.source}: "
+    words = f"{event.at_s:.1f} s {event.kind}: {source}{event.message}"
+    return " ".join(redact(words).split())
 
 
 def begin(words: Sequence[str], settings: Settings, file: Path | None) -> str:

@@ -12,7 +12,7 @@ from toolkit import logs
 from toolkit.config import redact
 from toolkit.errors import ToolkitError
 from toolkit.execution import api
-from toolkit.execution.detach import Order
+from toolkit.execution.detach import Order, event_line
 from toolkit.execution.run import RunHandle
 
 __all__ = ["main"]
@@ -63,8 +63,7 @@ def _answer(said: object) -> None:
 def _tell(run: RunHandle) -> None:
     for event in run.events():
         if event.kind not in _QUIET:
-            words = f"{event.at_s:.1f} s {event.kind} {event.source}: {event.message}"
-            sys.stderr.write(redact(words).replace("\n", " ") + "\n")
+            sys.stderr.write(event_line(event) + "\n")
             sys.stderr.flush()
 
 

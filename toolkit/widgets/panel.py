@@ -85,7 +85,9 @@ class Panel:
         for name, button in self.buttons.items():
             button.on_click(lambda _, name=name: getattr(self, f"_{name}")())
         self.detach = w.Checkbox(
-            description="in a process of its own: goes on when the kernel ends", indent=False
+            description="in a process of its own: goes on when the kernel ends",
+            indent=False,
+            layout=w.Layout(width="auto"),
         )
         self.detach.observe(lambda change: self._set_detach(change["new"]), names="value")
         self.said = w.HTML()
@@ -140,6 +142,8 @@ class Panel:
     # ------------------------------------------------------------------ actions
 
     def _recent(self) -> list[str]:
+        import polars  # noqa: F401, ICN001 - now, while nobody waits for a cell
+
         if not self.draft.workspace.is_dir():
             return []
         found = looking.runs(**self.draft.place)["sources"].to_list()

@@ -16,13 +16,14 @@ from typing import Any
 
 from toolkit.config import redact
 from toolkit.errors import ToolkitError
-from toolkit.execution.detach import log_file
+from toolkit.execution.detach import event_line, log_file
 from toolkit.execution.progress import Progress
 from toolkit.execution.run import RunHandle
 
 __all__ = ["Job", "Standing", "View", "Watch"]
 
 _LOOK_S = 0.25
+_FRAMES_S = 1.0  # how often the store is asked: more takes time from the run
 _LOG_LINES = 200
 _TAIL_BYTES = 20_000
 _QUIET = {"scene", "transfer"}
@@ -71,6 +72,7 @@ class Watch:
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._file = log_file(workspace, run.id)
         self._seen: dict[str, tuple[float, float]] = {}
+        self._asked_s = -_FRAMES_S
         self._stop = threading.Event()
         threading.Thread(target=self._follow, name="panel-watch", daemon=True).start()
         threading.Thread(target=self._listen, name="panel-log", daemon=True).start()
@@ -83,7 +85,7 @@ class Watch:
         while not self._stop.is_set():
             try:
                 over = self.run.done  # before the look, which then shows the end
-                self.view = self._look()
+                self.view = self._look(over=over)
             except Exception as error:  # noqa: BLE001 - a store that is away for a moment
                 self.view = replace(self.view, error=redact(str(error)))
                 over = False
@@ -92,20 +94,22 @@ class Watch:
             self._stop.wait(_LOOK_S)
         self.over = True
 
-    def _look(self) -> View:
-        run = self.run
+    def _look(self, *, over: bool) -> View:
+        run, view = self.run, self.view
         error = ""
-        if run.done:
+        if over:
             try:
                 run.wait(0)
             except (ToolkitError, TimeoutError) as reason:
                 error = redact(str(reason))
-        return View(
-            run_id=run.id,
+        if over or time.monotonic() - self._asked_s > _FRAMES_S:
+            self._asked_s = time.monotonic()
+            sources = tuple(self._standing(row) for row in run.sources.iter_rows(named=True))
+            view = replace(view, sources=sources, failures=tuple(run.failures.to_dicts()))
+        return replace(
+            view,
             status=run.status,
             progress=run.progress,
-            sources=tuple(self._standing(row) for row in run.sources.iter_rows(named=True)),
-            failures=tuple(run.failures.iter_rows(named=True)),
             log=tuple(self._log) or self._tail(),
             error=error,
         )
@@ -124,8 +128,7 @@ class Watch:
                 if self._stop.is_set():
                     return
                 if event.kind not in _QUIET:
-                    line = f"{event.at_s:.1f} s {event.kind} {event.source}: {event.message}"
-                    self._log.append(redact(line))
+                    self._log.append(redact(event_line(event)))
 
     def _tail(self) -> tuple[str, ...]:
         try:
