@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from toolkit.execution.evaluation import Comparison, Evaluation, Truth, TruthRow, evaluate
     from toolkit.execution.exchange import copy_store, export, import_
     from toolkit.execution.looking import plan, runs, search
+    from toolkit.execution.overview import overview, readable
     from toolkit.execution.run import RunHandle
     from toolkit.execution.uploads import Upload, upload
     from toolkit.hooks.local import (
@@ -157,8 +158,10 @@ __all__ = [
     "hookimpl",
     "import_",
     "panel",
+    "overview",
     "pictures",
     "plan",
+    "readable",
     "register",
     "runs",
     "scene_detector",
@@ -184,6 +187,7 @@ _HOMES = (
     "toolkit.execution.evaluation",
     "toolkit.execution.exchange",
     "toolkit.execution.clips",
+    "toolkit.execution.overview",
     "toolkit.execution.uploads",
     "toolkit.widgets.panel",
 )  # from light to heavy: a name is looked for in this order

@@ -14,6 +14,7 @@ from toolkit.exchange.export import export
 from toolkit.execution import display, uploads
 from toolkit.execution.engines import Engine, recorded
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
+from toolkit.execution.looks import Looks
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.reviewing import Reviewing
 from toolkit.insight import retries, search, summary
@@ -33,7 +34,7 @@ __all__ = ["RunHandle"]
 _POLL_S = 0.5
 
 
-class RunHandle(Reviewing):
+class RunHandle(Looks, Reviewing):
     """A run, live in this process or seen through the store.
 
     Results are Polars frames and can be read at any time, also while the run goes on.
@@ -267,4 +268,6 @@ class RunHandle(Reviewing):
         return display.line(self)
 
     def _repr_html_(self) -> str:
-        return display.as_html(repr(self), self.progress)
+        # While it goes on this is drawn again many times a second, without reading the results.
+        bars = display.as_html(repr(self), self.progress)
+        return bars + self._face() if self.done else bars

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, JsonValue
 
+from toolkit.records import faces
 from toolkit.records.base import Part, Record, digest, now
 
 if TYPE_CHECKING:
@@ -104,6 +106,21 @@ class Video(Record):
     share_read: float | None = None
     info: dict[str, JsonValue] = {}
 
+    def _repr_html_(self) -> str:
+        title = self.info.get("title") or PurePath(self.path).name
+        rate = f"{self.frame_rate:.3g} frames a second" if self.frame_rate else None
+        rows = [
+            ("file", self.path),
+            ("length", None if self.duration_s is None else faces.clock(self.duration_s)),
+            ("picture", f"{self.width} x {self.height}, {self.codec}"),
+            ("frames", rate),
+            ("sound", ", ".join(one.codec for one in self.audio)),
+            ("chapters", len(self.chapters) or None),
+            ("size", f"{self.size_bytes / 1e6:.1f} MB"),
+            ("id", self.id),
+        ]
+        return faces.facts(f"Video {title}", rows)
+
 
 class Cut(Part):
     """A boundary that a detector found: the pts of the new scene's first frame, in seconds."""
@@ -142,6 +159,17 @@ class Scene(Record):
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.end_s - self.start_s
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("from", faces.clock(self.start_s)),
+            ("to", faces.clock(self.end_s)),
+            ("length", f"{self.duration_s:.2f} s"),
+            ("starts with", self.kind),
+            ("video", self.video_id),
+            ("id", self.id),
+        ]
+        return faces.facts(f"Scene {self.index}", rows, image=faces.picture(self.thumbnail, 240))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,222 @@
+"""Charts of the frames in :mod:`toolkit.insight.counts`, drawn with Altair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import MissingExtraError
+from toolkit.insight.charts import Chart
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["failures", "lengths", "overview", "sentiment", "tags", "time", "timeline", "together"]
+
+_WIDTH = 480
+_MOST_ROWS = 25
+_MOST_MARKS = 2000
+_BLUE = "#4c78a8"
+_FEELINGS = {"positive": "#54a24b", "neutral": "#9d9da1", "negative": "#e45756"}
+
+
+def overview(frame: pl.DataFrame) -> Chart:
+    """How long the videos are, and in how many scenes."""
+    shown = frame.sort("duration_s", descending=True, nulls_last=True)
+    return _bars(
+        shown, "Videos", x=("duration_s", "length (s)"), y="title", text="scenes", unit="videos"
+    )
+
+
+def tags(frame: pl.DataFrame) -> Chart:
+    """The labels that cover most of the time."""
+    return _bars(
+        frame, "Tags", x=("share", "share of the time"), y="label", text="scenes", percent=True
+    )
+
+
+def lengths(frame: pl.DataFrame) -> Chart:
+    """How many scenes are how long."""
+    import polars as pl
+
+    named = frame.with_columns(pl.format("{} to {} s", "from_s", "to_s").alias("length"))
+    return _bars(named, "Scene lengths", x=("scenes", "scenes"), y="length", text="scenes")
+
+
+def time(frame: pl.DataFrame) -> Chart:
+    """Where a run's time went."""
+    return _bars(
+        frame, "Where the time went", x=("seconds", "seconds at work"), y="stage", text="done"
+    )
+
+
+def failures(frame: pl.DataFrame) -> Chart:
+    """What failed, by stage."""
+    import polars as pl
+
+    named = frame.with_columns(
+        pl.concat_str("stage", "error", pl.col("cause").replace("", None),
+                      separator=": ", ignore_nulls=True).alias("failure")
+    )  # fmt: skip
+    return _bars(named, "Failures", x=("failures", "failures"), y="failure", text="failures")
+
+
+def together(frame: pl.DataFrame) -> Chart:
+    """Which labels stand together: the darker, the more of their scenes have both."""
+    alt, title = _altair(), "Tags together"
+    shown = frame.head(4 * _MOST_ROWS)
+    if shown.is_empty():
+        return _nothing(frame, title)
+    turned = shown.rename({"label": "other", "other": "label"}).select(shown.columns)
+    order = _first(name for row in shown.select("label", "other").rows() for name in row)
+    chart = (
+        alt.Chart(_data([*shown.to_dicts(), *turned.to_dicts()]))
+        .mark_rect()
+        .encode(
+            x=alt.X("label:N", sort=order, title=None),
+            y=alt.Y("other:N", sort=order, title=None),
+            color=alt.Color("share:Q", title="share with both", scale=alt.Scale(domain=[0, 1])),
+        )
+        .properties(title=_title(title, shown.height, frame.height, "pairs"))
+    )
+    return Chart(chart, frame, title)
+
+
+def timeline(frame: pl.DataFrame, scenes: pl.DataFrame, feelings: pl.DataFrame) -> Chart:
+    """A video from left to right: its scenes, how they feel, and where its labels hold."""
+    import polars as pl
+
+    alt, title = _altair(), f"Timeline of {_name(scenes)}"
+    if scenes.is_empty():
+        return _nothing(frame, "Timeline")
+    spans = (pl.col("end_s") - pl.col("start_s")).sum()
+    most = (
+        frame.group_by("label").agg(spans.alias("s")).sort("s", "label", descending=[True, False])
+    )
+    labels = most["label"].head(_MOST_ROWS).to_list()
+    kept = frame.filter(pl.col("label").is_in(labels))
+    parity = pl.when(pl.col("index") % 2 == 0).then(pl.lit("scene")).otherwise(pl.lit("next scene"))
+    place = ("start_s", "end_s")
+    layers = [
+        scenes.select(pl.lit("scenes").alias("lane"), *place, parity.alias("kind")),
+        feelings.select(pl.lit("sentiment").alias("lane"), *place, pl.col("label").alias("kind")),
+        kept.select(pl.concat_str(pl.lit("# "), "label").alias("lane"), *place,
+                    pl.lit("tag").alias("kind")),
+    ]  # fmt: skip
+    rows, note = _longest(pl.concat([layer for layer in layers if not layer.is_empty()]))
+    colours = {"scene": _BLUE, "next scene": "#9ecae9", **_FEELINGS, "tag": "#f58518"}
+    lanes = ["scenes", *(["sentiment"] if feelings.height else []), *(f"# {x}" for x in labels)]
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("start_s:Q", title="seconds"),
+            x2="end_s:Q",
+            y=alt.Y("lane:N", sort=lanes, title=None),
+            color=alt.Color("kind:N", title=None, scale=_scale(alt, colours)),
+        )
+        .properties(width=_WIDTH, title=alt.Title(title, subtitle=note))
+    )
+    return Chart(chart, frame, title)
+
+
+def sentiment(frame: pl.DataFrame) -> Chart:
+    """How the videos feel, from left to right; a line a video."""
+    import polars as pl
+
+    alt, title = _altair(), "Sentiment over time"
+    if frame.is_empty():
+        return _nothing(frame, title)
+    videos = _first(frame["video_id"])
+    shown = frame.filter(pl.col("video_id").is_in(videos[:_MOST_ROWS]))
+    names = pl.concat_str("title", pl.lit(" ("), pl.col("video_id").str.head(6), pl.lit(")"))
+    rows, note = _longest(shown.with_columns(names.alias("video")))
+    said = _title(title, min(len(videos), _MOST_ROWS), len(videos), "videos", note)
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("start_s:Q", title="seconds"),
+            x2="end_s:Q",
+            y=alt.Y("video:N", sort=None, title=None),
+            color=alt.Color("label:N", title=None, scale=_scale(alt, _FEELINGS)),
+        )
+        .properties(width=_WIDTH, title=said)
+    )
+    return Chart(chart, frame, title)
+
+
+def _bars(
+    frame: pl.DataFrame,
+    title: str,
+    *,
+    x: tuple[str, str],
+    y: str,
+    text: str,
+    unit: str = "rows",
+    percent: bool = False,
+) -> Chart:
+    alt = _altair()
+    if frame.is_empty():
+        return _nothing(frame, title)
+    shown = frame.head(_MOST_ROWS)
+    # Two videos of one title are two bars.
+    rows = [{**row, "place": place} for place, row in enumerate(shown.to_dicts())]
+    names = [str(row[y]) for row in rows]
+    axis = alt.Axis(labelExpr="datum.value < length(names) ? names[datum.value] : ''")
+    length = alt.X(f"{x[0]}:Q", title=x[1], axis=alt.Axis(format="%") if percent else alt.Axis())
+    base = alt.Chart(_data(rows)).encode(x=length, y=alt.Y("place:O", title=None, axis=axis))
+    bars = base.mark_bar(color=_BLUE)
+    figures = base.mark_text(align="left", dx=4, color="#808080").encode(text=f"{text}:Q")
+    chart = (
+        alt.layer(bars, figures)
+        .properties(width=_WIDTH, title=_title(title, shown.height, frame.height, unit))
+        .add_params(alt.param(name="names", value=names))
+    )
+    return Chart(chart, frame, title)
+
+
+def _nothing(frame: pl.DataFrame, title: str) -> Chart:
+    alt = _altair()
+    said = [{"words": "Nothing to show."}]
+    mark = alt.Chart(_data(said)).mark_text(color="#808080").encode(text="words:N")
+    return Chart(mark.properties(width=_WIDTH, height=60, title=title), frame, title)
+
+
+def _altair() -> Any:
+    try:
+        import altair as alt
+    except ImportError as error:
+        raise MissingExtraError("charts", "notebook", cause=error) from error
+    return alt
+
+
+def _data(rows: list[dict[str, Any]]) -> Any:
+    return _altair().Data(values=rows)
+
+
+def _title(title: str, shown: int, total: int, unit: str, note: str = "") -> Any:
+    notes = [f"the first {shown} of {total} {unit}"] if shown < total else []
+    return _altair().Title(title, subtitle=", ".join([*notes, *([note] if note else [])]))
+
+
+def _longest(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], str]:
+    """As many stretches as a drawing holds, and what is to be said of those left out."""
+    import polars as pl
+
+    if frame.height <= _MOST_MARKS:
+        return frame.to_dicts(), ""
+    kept = frame.top_k(_MOST_MARKS, by=pl.col("end_s") - pl.col("start_s"))
+    return kept.to_dicts(), f"the longest {_MOST_MARKS} of {frame.height} stretches"
+
+
+def _scale(alt: Any, colours: dict[str, str]) -> Any:
+    return alt.Scale(domain=list(colours), range=list(colours.values()))
+
+
+def _name(scenes: pl.DataFrame) -> str:
+    return str(scenes["title"][0]) if scenes.height else "nothing"
+
+
+def _first(names: Any) -> Sequence[str]:
+    return list(dict.fromkeys(names))
