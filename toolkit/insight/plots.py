@@ -105,6 +105,8 @@ def timeline(frame: pl.DataFrame, scenes: pl.DataFrame, feelings: pl.DataFrame) 
     ]  # fmt: skip
     rows, note = _longest(pl.concat([layer for layer in layers if not layer.is_empty()]))
     colours = {"scene": _BLUE, "next scene": "#9ecae9", **_FEELINGS, "tag": "#f58518"}
+    seen = {row["kind"] for row in rows}
+    colours = {kind: colour for kind, colour in colours.items() if kind in seen}
     lanes = ["scenes", *(["sentiment"] if feelings.height else []), *(f"# {x}" for x in labels)]
     chart = (
         alt.Chart(_data(rows))
@@ -164,7 +166,9 @@ def _bars(
     rows = [{**row, "place": place} for place, row in enumerate(shown.to_dicts())]
     names = [str(row[y]) for row in rows]
     axis = alt.Axis(labelExpr="datum.value < length(names) ? names[datum.value] : ''")
-    length = alt.X(f"{x[0]}:Q", title=x[1], axis=alt.Axis(format="%") if percent else alt.Axis())
+    counted = frame.schema[x[0]].is_integer()
+    ticks = {"format": "%"} if percent else {"tickMinStep": 1} if counted else {}
+    length = alt.X(f"{x[0]}:Q", title=x[1], axis=alt.Axis(**ticks))
     base = alt.Chart(_data(rows)).encode(x=length, y=alt.Y("place:O", title=None, axis=axis))
     bars = base.mark_bar(color=_BLUE)
     figures = base.mark_text(align="left", dx=4, color="#808080").encode(text=f"{text}:Q")
