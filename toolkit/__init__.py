@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     )
     from toolkit.stages.component import Options
     from toolkit.widgets.panel import panel
+    from toolkit.widgets.browser import browse
 
 __all__ = [
     "Analysis",
@@ -149,6 +150,7 @@ __all__ = [
     "analyze",
     "analyzer",
     "attach",
+    "browse",
     "clip",
     "copy_store",
     "decoder",
@@ -190,6 +192,7 @@ _HOMES = (
     "toolkit.execution.overview",
     "toolkit.execution.uploads",
     "toolkit.widgets.panel",
+    "toolkit.widgets.browser",
 )  # from light to heavy: a name is looked for in this order
 
 

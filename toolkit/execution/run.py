@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -263,6 +264,12 @@ class RunHandle(Looks, Reviewing):
         return set(scenes["scene_id"] if isinstance(scenes, pl.DataFrame) else scenes)
 
     # ------------------------------------------------------------------ looks
+
+    def browse(self, video: str | None = None, *, height: int = 600) -> Any:
+        """The scenes with a player, to look through and correct, see :func:`toolkit.browse`."""
+        # Widgets stand above this layer, which therefore imports nothing of them.
+        browser = importlib.import_module("toolkit.widgets.browser")
+        return browser.of_run(self, self._store, self._video(video), height)
 
     def __repr__(self) -> str:
         return display.line(self)

@@ -1,0 +1,82 @@
+"""Open the scene browser on a run, or on a video that some run has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import MissingExtraError, SourceError
+from toolkit.execution.api import attach, open_store
+from toolkit.hooks.manager import configure
+from toolkit.records import Run, RunSource, Source, Video
+from toolkit.sources import expand
+from toolkit.stages.store import Store
+from toolkit.widgets.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from toolkit.execution.run import RunHandle
+    from toolkit.widgets.view import SceneBrowser
+
+__all__ = ["browse", "of_run", "save_review"]
+
+
+def browse(
+    video: str | os.PathLike[str] | Video,
+    *,
+    height: int = 600,
+    config: str | os.PathLike[str] | None = None,
+    workspace: str | os.PathLike[str] | None = None,
+) -> SceneBrowser:
+    """The scenes of one video, as the latest run that has it found them, to look at and correct.
+
+    Args:
+        video: The video's path or link, a record of it, or its ``video_id`` or the start of it.
+        height: Of the browser, in CSS pixels.
+        config: A config file, as for :func:`toolkit.analyze`.
+        workspace: Where the results are.
+
+    Raises:
+        MissingExtraError: The libraries of widgets are not installed.
+        SourceError: No run of the workspace has such a video.
+    """
+    arguments = {"paths": {"workspace": Path(workspace).absolute()}} if workspace else {}
+    settings, plugins, _ = configure(config, arguments)
+    with open_store(settings, plugins) as store:
+        run_id, video_id = _latest(store, video)
+    return attach(run_id, config=config, workspace=workspace).browse(video_id, height=height)
+
+
+def _latest(store: Store, video: str | os.PathLike[str] | Video) -> tuple[str, str]:
+    word = video.id if isinstance(video, Video) else os.fspath(video)
+    uris = {found.uri for found in expand([word]) if isinstance(found, Source)}
+    for run in sorted(store.find(Run), key=lambda run: run.started_at, reverse=True):
+        for way in store.find(RunSource, run_id=run.id):
+            if way.video_id and (way.uri in uris or (word and way.video_id.startswith(word))):
+                return run.id, way.video_id
+    raise SourceError(
+        f"No run of this workspace has the video '{word}'.",
+        hint="Analyze it first: tk.analyze(...).browse()",
+    )
+
+
+def of_run(run: RunHandle, store: Store, video_id: str | None, height: int) -> SceneBrowser:
+    """The browser of a run's scenes.
+
+    Raises:
+        MissingExtraError: The libraries of widgets are not installed.
+        SourceError: The run has no such video.
+    """
+    try:
+        from toolkit.widgets.view import SceneBrowser
+    except ImportError as error:
+        raise MissingExtraError("browse", "notebook", cause=error) from error
+    catalogue = Catalogue(store, run.row, video_id)
+    if video_id is not None and not catalogue.videos:
+        raise SourceError(f"The run {run.id} has no video '{video_id}'.")
+    return SceneBrowser(run, catalogue, save=save_review, height=height)
+
+
+def save_review(run: RunHandle, scene_id: str, **said: Any) -> None:
+    """Keep what a person said about a scene: ``target``, ``action``, ``name`` and ``value``."""
+    run.review(scene_id, **said)
