@@ -7,6 +7,7 @@ class Browser {
     // Without this mark JupyterLab takes keys for its own: x would cut the cell.
     this.root = make("div", "tk-browser", null, {
       "data-lm-suppress-shortcuts": "true", role: "application", "aria-label": "Scene browser",
+      tabindex: "-1",
     });
     this.root.style.height = `${height}px`;
     this.status = make("div", "tk-status", null, { role: "status" });
@@ -42,6 +43,11 @@ class Browser {
     right.append(this.bar.root, this.list.root);
     this.root.append(left, right, this.status, this.help.root);
     this.root.addEventListener("keydown", (event) => this.pressed(event));
+    // A click on plain text would leave the focus with the notebook, and the next key too.
+    this.root.addEventListener("click", () => {
+      const at = document.activeElement;
+      if (at === this.root || !this.root.contains(at)) home();
+    });
     this.heard = (what, ...more) => this.hear(what, ...more);
     shelf.listeners.add(this.heard);
     this.sizes = new ResizeObserver(() => {

@@ -87,9 +87,20 @@ class Player {
     await this.video.play().catch(() => {});
   }
 
-  // Whether something is loaded that has the scene in it.
-  async ready() {
+  // Whether something is loaded that has the scene in it, once for all who ask meanwhile.
+  ready() {
     const row = this.row;
+    if (!row) return Promise.resolve(false);
+    if (this.getting?.row !== row) {
+      const done = this.get(row).finally(() => {
+        if (this.getting?.row === row) this.getting = null;
+      });
+      this.getting = { row, done };
+    }
+    return this.getting.done;
+  }
+
+  async get(row) {
     const whole = this.broken.has(row.film) ? "" : fileAddress(this.film?.path || "");
     if (whole) {
       if (this.loaded === whole) return true;
