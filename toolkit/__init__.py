@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from toolkit.execution.looking import plan, runs, search
     from toolkit.execution.overview import overview, readable
     from toolkit.execution.run import RunHandle
+    from toolkit.execution.trial import try_on
     from toolkit.execution.uploads import Upload, upload
     from toolkit.hooks.local import (
         analyzer,
@@ -173,6 +174,7 @@ __all__ = [
     "store",
     "submit",
     "tagger",
+    "try_on",
     "unregister",
     "upload",
 ]
@@ -193,6 +195,7 @@ _HOMES = (
     "toolkit.execution.uploads",
     "toolkit.widgets.panel",
     "toolkit.widgets.browser",
+    "toolkit.execution.trial",
 )  # from light to heavy: a name is looked for in this order
 
 
@@ -210,3 +213,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext toolkit``: the magics ``%%ask`` and ``%toolkit``."""
+    importlib.import_module("toolkit.widgets.magics").load(shell)

@@ -79,3 +79,33 @@ def test_an_interrupt_stops_the_run_and_frees_the_kernel(film: Path, kernel: Any
     sent = outputs(client, client.execute("print(tk.runs()['status'].to_list())"))
     text = "".join(one["content"].get("text", "") for one in sent)
     assert "['cancelled']" in text
+
+
+def test_the_command_line_and_questions_are_magics(film: Path, kernel: Any) -> None:
+    _, client = kernel
+
+    def cell(code: str) -> tuple[str, list[str]]:
+        sent = outputs(client, client.execute(code))
+        data = [one["content"].get("data", {}).get("text/plain", "") for one in sent]
+        said = [one["content"].get("text", "") for one in sent]
+        return "".join(said + data), [one["msg_type"] for one in sent]
+
+    said, _ = cell("%load_ext toolkit\n%toolkit search red")
+    assert "There is no workspace" in said
+    assert "exit code 1" in said
+    cell(f"import toolkit as tk\nrun = tk.analyze({str(film)!r}, analyzer='signals')")
+    assert film.name in cell("%toolkit show last")[0]
+    assert "None of its analyzers answers" in str(
+        outputs(client, client.execute("%%ask run\nIs it red? [yes/no]"))
+    )
+    assert "Write questions" in cell("%%ask\n# Is it red?")[0]
+    assert "no video called 'flm.mp4'" in str(
+        outputs(client, client.execute("%%ask flm.mp4\nIs it red?"))
+    )
+    for code, wanted in {
+        "%toolkit ana": "analyze",
+        "%toolkit show la": "last",
+        "%toolkit show last --ev": "--evidence",
+    }.items():
+        found = client.complete(code, reply=True, timeout=60)["content"]["matches"]
+        assert wanted in found, code

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -200,17 +196,6 @@ def _watch(
         failed = report(setup, store, handle.row, settings, as_json=as_json, quiet=quiet)
     if interrupted:
         complain("Stopped. What is done is kept; the same command goes on from there.")
-        _leave(INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if failed or handle.row.status != "done":
         raise typer.Exit(FAILED)
-
-
-def _leave(code: int) -> None:
-    """End the process, and do not wait for threads that a cancelled run has left behind."""
-    main: Sequence[threading.Thread] = (threading.main_thread(),)
-    if any(thread not in main for thread in threading.enumerate()):
-        # A thread inside a library's C code makes the interpreter's own way out hang or crash.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    raise typer.Exit(code)

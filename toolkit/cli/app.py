@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -25,6 +27,7 @@ from toolkit.cli import (
     results,
     review,
 )
+from toolkit.cli.setup import INTERRUPTED
 
 __all__ = ["app", "main"]
 
@@ -82,4 +85,18 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # A file name or a title may hold what the terminal's encoding does not have.
             stream.reconfigure(errors="backslashreplace")
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave(INTERRUPTED)
+        raise
+
+
+def _leave(code: int) -> None:
+    """End the process, and do not wait for threads that a cancelled run has left behind."""
+    if any(thread is not threading.main_thread() for thread in threading.enumerate()):
+        # A thread inside a library's C code makes the interpreter's own way out hang or crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

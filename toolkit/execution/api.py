@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
-import platform
 import socket
-import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.config import Settings
-from toolkit.config.secrets import MASK
+from toolkit.execution import live
 from toolkit.execution.detach import begin
 from toolkit.execution.display import follow
 from toolkit.execution.engines import Engine
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.looking import Sources, open_store, settings_of
 from toolkit.execution.ray.engine import find, launch
+from toolkit.execution.recall import recalled, versions
 from toolkit.execution.run import RunHandle
 from toolkit.execution.uploads import clouds_of
 from toolkit.hooks.manager import PluginManager, configure
@@ -30,8 +29,6 @@ from toolkit.sources import anchored, expand
 __all__ = ["analyze", "attach", "resume", "submit"]
 
 Asked = str | Question | Iterable[str | Question]
-_live: dict[str, RunHandle] = {}
-_live_lock = threading.Lock()
 
 
 def analyze(
@@ -159,7 +156,7 @@ def start(
             sources=tuple(map(anchored, words)),
             settings={"base": str(settings.base), **settings.shown()},
             lineage=pipeline.crew.lineage,
-            versions=_versions(),
+            versions=versions(),
             host=socket.gethostname(),
             pid=os.getpid(),
         )
@@ -170,15 +167,13 @@ def start(
         else:
             engine = local = LocalEngine(pipeline, row, sources)
             local.start()
-        store, again = open_store(settings, plugins), _again(settings.workspace, file)
+        store, again = open_store(settings, plugins), Again(settings.workspace, file)
         clouds = functools.partial(clouds_of, settings, plugins)
         handle = RunHandle(store, row.id, engine=engine, again=again, clouds=clouds)
     except BaseException:
         pipeline.close()
         raise
-    with _live_lock:
-        _live[row.id] = handle
-    return handle
+    return live.keep(handle)
 
 
 def attach(
@@ -194,9 +189,8 @@ def attach(
     Raises:
         StoreError: There is no such run.
     """
-    with _live_lock:
-        if run_id in _live:
-            return _live[run_id]
+    if known := live.find(run_id):
+        return known
     settings, plugins, raw = settings_of(config, workspace)
     return _found(run_id, settings, plugins, raw.file)
 
@@ -212,14 +206,14 @@ def _found(
     store = open_store(settings, plugins)
     matches = [row.id for row in store.find(Run) if row.id.startswith(run_id)]
     full = matches[0] if len(matches) == 1 else run_id
-    again = _again(settings.workspace, file, detach=detach)
+    again = Again(settings.workspace, file, detach=detach)
     clouds = functools.partial(clouds_of, settings, plugins)
-    if full in _live:
-        return _live[full]
+    if known := live.find(full):
+        return known
     row, engine = RunHandle(store, full).row, None
     if row.standing == "running" and row.engine == "ray":
         engine = find(settings, plugins, row)
-    return RunHandle(store, full, engine=engine, again=again, clouds=clouds)
+    return live.seen(RunHandle(store, full, engine=engine, again=again, clouds=clouds))
 
 
 def resume(
@@ -228,6 +222,8 @@ def resume(
     file: Path | None = None,
     sources: Sequence[str] | None = None,
     *,
+    ask: Iterable[str | Question] = (),
+    of_videos: Iterable[str] = (),
     detach: bool = False,
 ) -> RunHandle:
     """Start a run's work again with its own settings; secrets come from the config anew.
@@ -237,34 +233,28 @@ def resume(
         workspace: Where the run was found: it goes on there.
         file: The config file that has the secrets.
         sources: Instead of all that the run was asked for.
+        ask: More questions about every scene.
+        of_videos: More questions about every video as a whole.
         detach: Run in a process of its own.
     """
-    values: dict[str, dict[str, Any]] = {}
-    for section, keys in row.settings.items():
-        if isinstance(keys, dict):
-            values[section] = {k: v for k, v in keys.items() if not _masked(v)}
-    values.pop("plugins", None)
-    values.setdefault("paths", {})["workspace"] = workspace
-    settings, plugins, raw = configure(file, values)
-    base = Path(str(row.settings.get("base", settings.base)))
+    settings, plugins, raw = recalled(row, workspace, file)
     given = row.sources if sources is None else sources
-    settings = settings.model_copy(update={"base": base})
+    settings = asking(settings, ask, of_videos)
     return start(given, settings, plugins, raw.file, detach=detach)
 
 
-def _again(workspace: Path, file: Path | None, *, detach: bool = False) -> Any:
-    return lambda row, sources: resume(row, workspace, file, sources, detach=detach)
+@dataclass(frozen=True)
+class Again:
+    """Starts runs again: where they were found, with the secrets of this config file."""
 
+    workspace: Path
+    file: Path | None
+    detach: bool = False
 
-def _masked(value: object) -> bool:
-    return isinstance(value, str) and (MASK in value or set(value) == {"*"})
+    def __call__(self, row: Run, sources: Sequence[str] | None, **asked: Any) -> RunHandle:
+        return resume(row, self.workspace, self.file, sources, detach=self.detach, **asked)
 
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in ("video-analysis-toolkit", "av", "transformers", "torch", "yt-dlp", "ray"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    def settings(self, row: Run) -> tuple[Settings, PluginManager]:
+        """The settings that the run would be started again with."""
+        settings, plugins, _ = recalled(row, self.workspace, self.file)
+        return settings, plugins

@@ -6,19 +6,20 @@ import asyncio
 import importlib
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import CancelledError, StoreError, ToolkitError
+from toolkit.errors import StoreError, ToolkitError
 from toolkit.exchange.export import export
 from toolkit.execution import display, uploads
+from toolkit.execution.anew import Anew
 from toolkit.execution.engines import Engine, recorded
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.looks import Looks
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.reviewing import Reviewing
-from toolkit.insight import retries, search, summary
+from toolkit.insight import search, summary
 from toolkit.pipeline import cancel_request
 from toolkit.records import Run, RunStatus
 from toolkit.stages.store import Store
@@ -35,7 +36,7 @@ __all__ = ["RunHandle"]
 _POLL_S = 0.5
 
 
-class RunHandle(Looks, Reviewing):
+class RunHandle(Looks, Reviewing, Anew):
     """A run, live in this process or seen through the store.
 
     Results are Polars frames and can be read at any time, also while the run goes on.
@@ -44,7 +45,7 @@ class RunHandle(Looks, Reviewing):
         store: Where the results are.
         run_id: The run.
         engine: What drives it, if that is in this process or can be reached from it.
-        again: Starts the same work again, for :meth:`resume` and :meth:`retry`.
+        again: Starts the same work again, for :meth:`resume`, :meth:`retry` and :meth:`ask`.
         clouds: Makes the clouds that files may be brought to, for :meth:`upload`.
     """
 
@@ -54,7 +55,7 @@ class RunHandle(Looks, Reviewing):
         run_id: str,
         *,
         engine: Engine | None = None,
-        again: Callable[[Run, Sequence[str] | None], RunHandle] | None = None,
+        again: Callable[..., RunHandle] | None = None,
         clouds: Callable[[], Clouds] | None = None,
     ) -> None:
         self.id = run_id
@@ -150,32 +151,6 @@ class RunHandle(Looks, Reviewing):
             return self._ended()
 
         return wait().__await__()
-
-    def resume(self) -> RunHandle:
-        """Start the same work again, as a new run; what is done is not done again.
-
-        Raises:
-            CancelledError: The run is still going on.
-        """
-        return self._anew(None)
-
-    def retry(self) -> RunHandle:
-        """Start again what failed and may pass, as a new run; the log tells what is left alone.
-
-        Raises:
-            CancelledError: The run is still going on.
-            SourceError: There is nothing that another try can help with.
-        """
-        return self._anew(retries.helpable(self._store, self.row))
-
-    def _anew(self, sources: Sequence[str] | None) -> RunHandle:
-        if not self.done:
-            raise CancelledError(
-                f"The run {self.id} is still going on.", hint="Wait for it, or cancel it first."
-            )
-        if self._again is None:
-            raise ToolkitError(f"The run {self.id} cannot be started again from here.")
-        return self._again(self.row, sources)
 
     # ------------------------------------------------------------------ results
 

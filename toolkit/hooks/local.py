@@ -7,7 +7,7 @@
 
 A tagger or analyzer defined so takes part in every run from then on; run the cell again to
 replace it, call ``tk.unregister(sports)`` to take it back. Any other plugin is chosen by its name
-in the config, as always.
+in the config, as always. What cannot be a plugin is refused at once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from toolkit.errors import AnalysisError, PluginError
+from toolkit.hooks.checks import check
 from toolkit.hooks.specs import (
     AnalyzerPlugin,
     Context,
@@ -34,7 +35,7 @@ from toolkit.hooks.specs import (
 )
 from toolkit.records import Answer, Ask, AskKind, Evidence, Frames
 from toolkit.stages.analysis import Analyzer, Look, Reply
-from toolkit.stages.component import Cancel, Component, Options, code_hash
+from toolkit.stages.component import Cancel, Component, Options, class_hash, code_hash
 from toolkit.stages.tags import FunctionTagger
 
 __all__ = [
@@ -91,28 +92,33 @@ def unregister(plugin: Plugin | Callable[..., Any] | str) -> None:
 
 
 def _decorator(
-    kind: type[Plugin], wrap: Callable[[Any], Component] | None = None
+    name: str, kind: type[Plugin], wrap: Callable[[Any], Component] | None = None
 ) -> Callable[[F], F]:
-    """A decorator that makes a plugin of this kind of a class, or of a function by ``wrap``.
+    """The decorator of this name: makes a plugin of a class, or of a function by ``wrap``.
 
     A class is made without arguments, or with its options if it has a nested ``Options``.
     """
 
-    def decorate(target: F) -> F:
-        name = target.__name__
-        summary = (inspect.getdoc(target) or "").partition("\n")[0]
-        options = getattr(target, "Options", Options)
-        if inspect.isclass(target) and issubclass(target, Component):
-            maker: Callable[..., Component] = target
-        elif wrap is not None and callable(target):
+    def decorate(*targets: F) -> F:
+        __tracebackhide__ = True
+        if len(targets) != 1:  # parentheses without anything in them
+            raise PluginError(f"@tk.{name} takes no arguments.", hint=f"Write @tk.{name} alone.")
+        (target,) = targets
+        check(name, target)
+        options, version = getattr(target, "Options", Options), "1"
+        maker: Callable[..., Any] = target
+        if inspect.isclass(target):
+            version = class_hash(target)
+        elif wrap is not None:
             maker = functools.partial(wrap, target)
-        else:
-            raise PluginError(f"{target!r} is no class of a {kind.__name__}.")
 
         def make(given: Options, _: Context) -> Component:
-            return maker() if options is Options else maker(given)
+            component: Component = maker() if options is Options else maker(given)
+            return component
 
-        register(kind(name=name, factory=make, options=options, summary=summary))
+        summary = (inspect.getdoc(target) or "").partition("\n")[0]
+        called = target.__name__
+        register(kind(name=called, factory=make, options=options, version=version, summary=summary))
         return target
 
     return decorate
@@ -141,34 +147,55 @@ class FunctionAnalyzer(Analyzer):
     def _reply(self, look: Look, ask: Ask, fingerprint: str) -> Reply:
         frames = look.frames
         name = self.function.__name__
+        evidence = Evidence(frame_times_s=tuple(float(time) for time in frames.pts_s))
         try:
-            value = dict(self.function(frames))
+            value = self._values(frames)
+            text = ", ".join(f"{key} {item}" for key, item in value.items())
+            return Answer.of(
+                frames.scene, fingerprint, name, ask, text=text, value=value, evidence=evidence
+            )
+        except AnalysisError as error:
+            return ask, error
         except Exception as error:  # noqa: BLE001 - a few lines in a notebook cell
             failure = AnalysisError(f"'{name}' failed: {type(error).__name__}: {error}")
             failure.__cause__ = error
             return ask, failure
-        evidence = Evidence(frame_times_s=tuple(float(time) for time in frames.pts_s))
-        text = ", ".join(f"{key} {item}" for key, item in value.items())
-        return Answer.of(
-            frames.scene, fingerprint, name, ask, text=text, value=value, evidence=evidence
-        )
+
+    def _values(self, frames: Frames) -> dict[str, JsonValue]:
+        """What the function returns, with NumPy's numbers and arrays as Python's.
+
+        Raises:
+            AnalysisError: It is no dict.
+        """
+        found: object = self.function(frames)
+        if not isinstance(found, Mapping):
+            raise AnalysisError(
+                f"The analyzer '{self.function.__name__}' gave {found!r}, which is not a dict.",
+                hint="Return values by name: return {'green': 0.3}.",
+            )
+        return {str(key): _plain(item) for key, item in found.items()}
 
     def identity(self) -> dict[str, JsonValue]:
         """The function's code."""
         return {"code": code_hash(self.function)}
 
 
-downloader = _decorator(DownloaderPlugin)
+def _plain(value: Any) -> JsonValue:
+    given: JsonValue = value.tolist() if hasattr(value, "tolist") else value
+    return given
+
+
+downloader = _decorator("downloader", DownloaderPlugin)
 """Makes a plugin of a :class:`~toolkit.stages.download.Downloader` class."""
-decoder = _decorator(DecoderPlugin)
+decoder = _decorator("decoder", DecoderPlugin)
 """Makes a plugin of a :class:`~toolkit.stages.decode.Decoder` class."""
-scene_detector = _decorator(SceneDetectorPlugin)
+scene_detector = _decorator("scene_detector", SceneDetectorPlugin)
 """Makes a plugin of a :class:`~toolkit.stages.scenes.SceneDetector` class."""
-analyzer = _decorator(AnalyzerPlugin, FunctionAnalyzer)
+analyzer = _decorator("analyzer", AnalyzerPlugin, FunctionAnalyzer)
 """Makes a plugin of an Analyzer class, or of ``def f(frames) -> dict`` (values become signals)."""
-tagger = _decorator(TaggerPlugin, FunctionTagger)
+tagger = _decorator("tagger", TaggerPlugin, FunctionTagger)
 """Makes a plugin of a Tagger class, or of ``def f(scene, analysis[, video])`` yielding tags."""
-store = _decorator(StorePlugin)
+store = _decorator("store", StorePlugin)
 """Makes a plugin of a :class:`~toolkit.stages.store.Store` class."""
-storage = _decorator(StoragePlugin)
+storage = _decorator("storage", StoragePlugin)
 """Makes a plugin of a :class:`~toolkit.stages.storage.Storage` class."""

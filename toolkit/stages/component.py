@@ -14,7 +14,7 @@ from pydantic import ConfigDict, JsonValue
 from toolkit.config.secrets import Discreet
 from toolkit.errors import CancelledError
 
-__all__ = ["Cancel", "Component", "Options", "code_hash"]
+__all__ = ["Cancel", "Component", "Options", "class_hash", "code_hash"]
 
 
 class Options(Discreet):
@@ -102,3 +102,22 @@ def code_hash(function: Callable[..., Any]) -> str:
     closed = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
     text = "\x1f".join([*parts(function.__code__), *closed, repr(function.__defaults__)])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def class_hash(kind: type) -> str:
+    """Names what a class does, as :func:`code_hash` does for a function: its methods and values.
+
+    What it inherits counts as far as the classes above it were made in the same place, such as
+    the same notebook.
+    """
+    parts: list[str] = []
+    for one in kind.__mro__:
+        if one.__module__ != kind.__module__:
+            continue
+        for name, value in vars(one).items():
+            inner = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
+            if inspect.isfunction(inner):
+                parts += [name, code_hash(inner)]
+            elif not name.startswith("__") and isinstance(value, str | int | float | tuple):
+                parts += [name, repr(value)]
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()

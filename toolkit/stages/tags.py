@@ -16,7 +16,10 @@ from toolkit.stages.component import Component, code_hash
 __all__ = ["FunctionTagger", "TagFunction", "Tagger", "merge"]
 
 TagFunction = Callable[..., Iterable[Tag] | Tag | None]
-"""``def f(scene, analysis)`` or ``def f(scene, analysis, video)``: yields or returns tags."""
+"""``def f(scene, analysis)`` or ``def f(scene, analysis, video)``: yields or returns tags.
+
+A third parameter that has a default and another name is the function's own.
+"""
 
 
 class Tagger(Component):
@@ -36,7 +39,8 @@ class FunctionTagger(Tagger):
 
     def __init__(self, function: TagFunction) -> None:
         self.function = function
-        self._takes_video = len(inspect.signature(function).parameters) > 2
+        third = [*inspect.signature(function).parameters.values()][2:3]
+        self._takes_video = any(p.name == "video" or p.default is p.empty for p in third)
 
     def tag(self, scene: Scene, analysis: Analysis, video: Video) -> Iterable[Tag]:
         """What the function yields or returns; nothing counts as no tags."""

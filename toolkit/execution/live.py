@@ -1,0 +1,56 @@
+"""The runs of this process, and the one that a notebook is about at the moment."""
+
+from __future__ import annotations
+
+import threading
+
+from toolkit.errors import StoreError
+from toolkit.execution.run import RunHandle
+
+__all__ = ["current", "find", "keep", "known", "seen"]
+
+_lock = threading.Lock()
+_runs: dict[str, RunHandle] = {}
+_seen: list[RunHandle] = []
+
+
+def keep(run: RunHandle) -> RunHandle:
+    """Keep a run that was started here; it is the current one."""
+    with _lock:
+        _runs[run.id] = run
+    return seen(run)
+
+
+def seen(run: RunHandle) -> RunHandle:
+    """Make this run the current one."""
+    with _lock:
+        _seen[:] = [run]
+    return run
+
+
+def find(run_id: str) -> RunHandle | None:
+    """The run with this id, if it was started here; it is the current one from here on."""
+    with _lock:
+        found = _runs.get(run_id)
+    return seen(found) if found else None
+
+
+def known() -> list[str]:
+    """The ids of the runs that were started here, the latest first."""
+    with _lock:
+        return [*reversed(_runs)]
+
+
+def current() -> RunHandle:
+    """The run that was started or attached last.
+
+    Raises:
+        StoreError: There was none.
+    """
+    with _lock:
+        if _seen:
+            return _seen[0]
+    raise StoreError(
+        "No run was made in this notebook yet.",
+        hint="Make one with tk.analyze(...), or take up an old one with tk.attach(ID).",
+    )
