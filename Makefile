@@ -32,7 +32,7 @@ endif
 help: ## this list
 	@printf 'usage: make TARGET\n\n'
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
+		while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
 $(BIN)/python:
 	bash tools/make_venv.sh "$(VENV)" $(PYTHON)
@@ -100,6 +100,14 @@ bench-ray: $(VENV)/.installed-dev ## the engine on Ray: overhead, scans, analyze
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## the documentation, into site/
 	$(BIN)/mkdocs build --strict $(ARGS)
+
+.PHONY: notebooks
+notebooks: $(VENV)/.installed-dev ## every notebook run, and written with its outputs into site/notebooks/
+	$(BIN)/python tools/notebooks.py render $(ARGS)
+
+.PHONY: notebooks-strip
+notebooks-strip: $(VENV)/.installed-dev ## takes out of the notebooks what running them leaves
+	$(BIN)/python tools/notebooks.py strip
 
 .PHONY: dist
 dist: $(VENV)/.installed-dev ## the wheel and the source archive, into dist/

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import shutil
 import sys
 from collections import Counter
@@ -24,23 +23,13 @@ from toolkit.execution.display import follow
 from toolkit.execution.looking import open_store
 from toolkit.records import Run, RunSource
 from toolkit.stages.store import Store
-from toolkit.testing.clips import ClipTruth, Shot, TransitionKind, write_film
+from toolkit.testing.film import SHOTS, TRANSITIONS, write_sample_film
 from toolkit.testing.server import MediaServer, serve
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "models" / "tiny-qwen2vl"
 PORT = 8765  # the same each time: the link is the source's name
 
-SHOTS = (
-    (ClipTruth("red", "circle", "one", "left", "white", "day"), 3.0),
-    (ClipTruth("blue", "square", "two", "up", "pink", "night"), 3.5),
-    (ClipTruth("green", "triangle", "one", "right", "cyan", "day"), 3.5),
-    (ClipTruth("yellow", "circle", "three", "down", "pink", "night"), 3.0),
-    (ClipTruth("blue", "square", "one", "still", "white", "day"), 3.5),
-    (ClipTruth("red", "triangle", "two", "right", "cyan", "day"), 3.5),
-    (ClipTruth("green", "circle", "one", "up", "pink", "day"), 3.0),
-)
-TRANSITIONS: tuple[TransitionKind, ...] = ("cut", "fade", "cut", "dissolve", "cut", "cut")
 QUESTIONS = ("What colour is the shape?", "Which way does it move?")
 
 CONFIG = """\
@@ -106,7 +95,7 @@ def main() -> int:
         shutil.rmtree(folder / "workspace", ignore_errors=True)
     web = folder / "web"
     web.mkdir(parents=True, exist_ok=True)
-    render(web / "film.mp4")
+    write_sample_film(web / "film.mp4")
     config = folder / "config.ini"
     config.write_text(
         CONFIG.format(
@@ -125,16 +114,6 @@ def main() -> int:
         kinds = Counter(TRANSITIONS)
         print(", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in kinds.items()) + ".\n")
         return work(server.url("film.mp4"), config)
-
-
-def render(path: Path) -> None:
-    """The film, the same each time; a whole one is kept."""
-    if path.exists():
-        return
-    draft = path.with_suffix(".part.mp4")
-    shots = [Shot(truth, duration_s) for truth, duration_s in SHOTS]
-    write_film(draft, shots, TRANSITIONS, rng=random.Random(11), transition_s=0.4)
-    draft.replace(path)
 
 
 def listen(stack: ExitStack, web: Path) -> MediaServer:

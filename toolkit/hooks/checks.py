@@ -46,7 +46,6 @@ def check(decorator: str, target: Any) -> None:
     Raises:
         PluginError: It cannot; the hint says what to write.
     """
-    __tracebackhide__ = True  # a notebook shows the line of the cell, and the message
     if inspect.isclass(target):
         _check_class(CONTRACTS[decorator], target)
     elif inspect.isfunction(target):
@@ -60,7 +59,6 @@ def check(decorator: str, target: Any) -> None:
 
 
 def _check_function(decorator: str, function: Callable[..., Any]) -> None:
-    __tracebackhide__ = True
     name = function.__name__
     if decorator not in _FUNCTIONS:
         raise PluginError(
@@ -89,7 +87,6 @@ def _check_function(decorator: str, function: Callable[..., Any]) -> None:
 
 
 def _check_class(contract: type[Component], target: type) -> None:
-    __tracebackhide__ = True
     name = target.__name__
     if not issubclass(target, contract):
         other = next((d for d, c in CONTRACTS.items() if issubclass(target, c)), None)
@@ -117,7 +114,6 @@ def _check_class(contract: type[Component], target: type) -> None:
 
 def _check_making(target: type) -> None:
     """See that the class can be made: with its options, or without arguments."""
-    __tracebackhide__ = True
     name = target.__name__
     options = getattr(target, "Options", None)
     if options is None:

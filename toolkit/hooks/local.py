@@ -100,11 +100,13 @@ def _decorator(
     """
 
     def decorate(*targets: F) -> F:
-        __tracebackhide__ = True
         if len(targets) != 1:  # parentheses without anything in them
             raise PluginError(f"@tk.{name} takes no arguments.", hint=f"Write @tk.{name} alone.")
         (target,) = targets
-        check(name, target)
+        try:
+            check(name, target)
+        except PluginError as error:
+            raise error.with_traceback(None) from None  # a notebook shows the cell's own line
         options, version = getattr(target, "Options", Options), "1"
         maker: Callable[..., Any] = target
         if inspect.isclass(target):
