@@ -61,6 +61,17 @@ def gcs_server() -> Iterator[tuple[Proxy, Any]]:
         server.stop()
 
 
+def credentials(s3_between: Proxy) -> dict[str, str]:
+    """The environment of whoever may use it."""
+    return {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL_S3": s3_between.url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 @pytest.fixture(scope="session")
 def s3_between() -> Iterator[Proxy]:
     with s3_server() as between:
@@ -70,13 +81,7 @@ def s3_between() -> Iterator[Proxy]:
 @pytest.fixture
 def s3(s3_between: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
     """S3 with one empty bucket."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_ENDPOINT_URL_S3": s3_between.url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    for name, value in credentials(s3_between).items():
         monkeypatch.setenv(name, value)
     s3_between.calm()
     empty_bucket(s3_between.url)

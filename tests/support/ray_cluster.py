@@ -48,6 +48,12 @@ class Nodes:
         self._cluster.remove_node(self.other, allow_graceful=False)
         self.add()
 
+    def restart_control(self, away_s: float) -> None:
+        """The head's control service (GCS) dies, and comes back after a while."""
+        self._cluster.head_node.kill_gcs_server()
+        time.sleep(away_s)
+        self._cluster.head_node.start_gcs_server()
+
     def log(self) -> str:
         """All that the nodes and their processes have logged, and what Ray knows of actors."""
         import ray

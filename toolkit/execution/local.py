@@ -147,7 +147,7 @@ class LocalEngine(Supervisor):
             finally:
                 self.tally.arrived(source.uri)
                 self._feed.done()
-            self.tally.did("acquire", seconds=self._spent(started))
+            self.tally.did("acquire", seconds=self._spent(started), what=source.uri)
         self._videos.done()
 
     def _scan(self) -> None:
@@ -164,7 +164,7 @@ class LocalEngine(Supervisor):
                 raise
             except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
                 trouble = self.pipeline.blamed("scan", error)
-            self.tally.did("scan", seconds=self._spent(started))
+            self.tally.did("scan", seconds=self._spent(started), what=way.video.path)
             if self.ledger.scanned(way, trouble):
                 self._finish(way)
         for channel in self._fed_by_scan():
@@ -199,7 +199,8 @@ class LocalEngine(Supervisor):
 
     def _seen(self, place: int, work: Work, seconds: float) -> None:
         del work.missing[place]
-        self.tally.did("analyze", int(not work.missing), seconds)
+        what = f"{work.video.path} {work.scene.index}"
+        self.tally.did("analyze", int(not work.missing), seconds, what=what)
         self._route(work)
 
     def _save(self) -> None:
@@ -210,7 +211,8 @@ class LocalEngine(Supervisor):
             for work in works:
                 if way := self.ledger.saved(work):
                     self._finish(way)
-            self.tally.did("tag", len(works), self._spent(started))
+            what = f"{len(works)} scenes"
+            self.tally.did("tag", len(works), self._spent(started), what=what)
         self._complete.done()
 
     def _tag(self, works: Sequence[Work]) -> None:
@@ -250,5 +252,5 @@ class LocalEngine(Supervisor):
             if place in self._out and self.pipeline.synthesizer.lacks(way.video):
                 self.ledger.out("synthesize", way, job.name, self._out[place])
             self.ledger.synthesized(way, troubles)
-            self.tally.did("synthesize", 0, self._spent(started))
+            self.tally.did("synthesize", 0, self._spent(started), what=way.video.path)
             self.ledger.close(way)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from toolkit.execution.timeline import Span, Spans
+
 __all__ = [
     "STAGES",
     "Event",
@@ -175,6 +177,7 @@ class Tally:
         self._failures = 0
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self._given = 0
+        self._spans = Spans()
         self._ended: float | None = None
 
     def expect(self, stage: str, items: int = 1) -> None:
@@ -182,11 +185,13 @@ class Tally:
         with self._lock:
             self._total[stage] += items
 
-    def did(self, stage: str, items: int = 1, seconds: float = 0.0) -> None:
+    def did(self, stage: str, items: int = 1, seconds: float = 0.0, *, what: str = "") -> None:
         """A stage is done with some items, well or not."""
         with self._lock:
             self._done[stage] += items
             self._seconds[stage] += seconds
+            if seconds:
+                self._spans.ended(stage, what, seconds)
 
     def wait(self, stage: str, items: int) -> None:
         """So many items wait for a stage at this moment."""
@@ -275,6 +280,11 @@ class Tally:
         with self._lock:
             fresh = min(self._given - heard, len(self._events))
             return (list(self._events)[-fresh:] if fresh > 0 else []), self._given
+
+    def spans(self, heard: int = 0) -> tuple[list[Span], int]:
+        """What worked when, after so many spans, and how many there are by now."""
+        with self._lock:
+            return self._spans.since(heard)
 
     def events(self) -> Iterator[Event]:
         """What happened so far, then what happens, until the run's end."""

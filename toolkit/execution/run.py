@@ -19,6 +19,7 @@ from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.looks import Looks
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.reviewing import Reviewing
+from toolkit.execution.timeline import write_timeline
 from toolkit.insight import search, summary
 from toolkit.pipeline import cancel_request
 from toolkit.records import Run, RunStatus
@@ -108,6 +109,23 @@ class RunHandle(Looks, Reviewing, Anew):
                 hint="Read run.progress instead.",
             )
         return self._engine.tally.events()
+
+    def trace(self, path: str | os.PathLike[str]) -> Path:
+        """Write what ran when, for ``chrome://tracing`` or https://ui.perfetto.dev.
+
+        A bar ends where a worker was done with an item, and is as long as it was at it. The last
+        100,000 are known, and only where the run is driven.
+
+        Raises:
+            ToolkitError: The run is driven by another process, or the file cannot be written.
+        """
+        if self._engine is None:
+            raise ToolkitError("What ran when is known only where the run's engine can be reached.")
+        try:
+            write_timeline(Path(path), self._engine.tally.spans()[0])
+        except OSError as error:
+            raise ToolkitError(f"{path} cannot be written: {error.strerror}.") from error
+        return Path(path)
 
     # ------------------------------------------------------------------ control
 

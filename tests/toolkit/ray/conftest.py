@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloud_servers import credentials
+from fault_proxy import Proxy
 from ray_cluster import Nodes
 from ray_head import Head, bare_head
 
@@ -31,19 +33,28 @@ def head() -> Iterator[Head]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    from toolkit.execution.ray.connect import connect
-
-    nodes = Nodes()
+@pytest.fixture(scope="session")
+def cluster(s3_between: Proxy) -> Iterator[Nodes]:
+    """Two nodes that may use a cloud, for all tests whose faults they survive."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in credentials(s3_between).items():
+            patch.setenv(name, value)
+        nodes = Nodes()
     try:
-        # Held as long as the tests look at the cluster.
-        cluster = {"address": nodes.address, "ship": "nothing"}
-        settings, plugins, _ = configure(None, {"ray": cluster})
-        with connect(settings, plugins):
-            yield nodes
+        yield nodes
     finally:
         nodes.close()
+
+
+@pytest.fixture(scope="module")
+def nodes(cluster: Nodes) -> Iterator[Nodes]:
+    """The cluster, with this process on it as long as the tests look at it."""
+    from toolkit.execution.ray.connect import connect
+
+    options = {"address": cluster.address, "ship": "nothing"}
+    settings, plugins, _ = configure(None, {"ray": options})
+    with connect(settings, plugins):
+        yield cluster
 
 
 @pytest.fixture(scope="session")

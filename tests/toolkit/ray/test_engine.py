@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,8 @@ def test_a_run_on_ray_gives_the_same_rows_and_leaves_nothing_behind(
     assert run.failures.is_empty()
     assert all(Path(path).is_file() for path in run.scenes["thumbnail"])
     assert [event.kind for event in run.events()].count("video") == len(films)
+    bars = json.loads(run.trace(tmp_path / "run.json").read_text())["traceEvents"]
+    assert sum(bar.get("cat") == "scan" for bar in bars) == len(films)
     until(lambda: not nodes.actors() and ended(workers))
     local = tk.analyze(films, analyzer="signals", workspace=tmp_path / "local", progress=False)
     assert rows(run) == rows(local)

@@ -19,6 +19,7 @@ from toolkit.execution.ray.remote import RemotePipeline
 from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.stores import PatientStore
 from toolkit.execution.ray.workers import Order
+from toolkit.execution.timeline import Span
 from toolkit.records import Record, Run
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
@@ -31,11 +32,15 @@ _FAREWELL_S = 5.0  # how long it waits for somebody to hear of the end
 
 @dataclass(frozen=True)
 class State:
-    """How a run is: its progress, the events after those already heard, and how it ended."""
+    """How a run is: its progress, events and spans after those already heard, how it ended.
+
+    ``heard`` says how many events and spans there were by now.
+    """
 
     progress: Progress
     events: Sequence[Event]
-    heard: int
+    spans: Sequence[Span]
+    heard: tuple[int, int]
     ended: bool
     error: Exception | None
 
@@ -109,15 +114,18 @@ class Coordinator:
 
     # ------------------------------------------------------------------ for handles
 
-    def state(self, heard: int) -> State:
+    def state(self, events: int, spans: int) -> State:
         """How it is.
 
         Args:
-            heard: How many events the caller knows.
+            events: How many events the caller knows.
+            spans: How many spans.
         """
+        tally = self._engine.tally
         ended = self._engine.ended.is_set()
-        events, count = self._engine.tally.since(heard)
-        return State(self._engine.tally.progress(), events, count, ended, self._engine.error)
+        told, heard = tally.since(events)
+        worked, known = tally.spans(spans)
+        return State(tally.progress(), told, worked, (heard, known), ended, self._engine.error)
 
     def farewell(self) -> None:
         """The caller has heard of the end."""

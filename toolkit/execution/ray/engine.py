@@ -42,7 +42,7 @@ class RayRun:
         self.cancel = self
         self._connection = connection
         self._coordinator = coordinator
-        self._heard = 0
+        self._heard = (0, 0)
         if self._listen():
             self._leave()
             return
@@ -50,6 +50,8 @@ class RayRun:
 
     def set(self) -> None:
         """Ask the run to stop."""
+        if self.ended.is_set():
+            return  # Ray has been left, and a call would join or start a cluster
         with suppress(Exception):  # it may have come to its end
             self._coordinator.cancel.options(concurrency_group="control").remote()
 
@@ -69,9 +71,9 @@ class RayRun:
 
         try:
             call = self._coordinator.state.options(concurrency_group="control")
-            state: State = ray.get(call.remote(self._heard), timeout=_ANSWER_S)
+            state: State = ray.get(call.remote(*self._heard), timeout=_ANSWER_S)
             self._heard = state.heard
-            self.tally.hear(state.progress, state.events)
+            self.tally.hear(state.progress, state.events, state.spans)
             if state.ended:
                 self.error = state.error
                 farewell = self._coordinator.farewell.options(concurrency_group="control")

@@ -108,13 +108,14 @@ class Hand:
             self.node = node
             return actor
 
-    def call(self, method: str, *arguments: Any, name: str = "") -> Any:
+    def call(self, method: str, *arguments: Any, name: str = "", **named: Any) -> Any:
         """Call the worker and wait for what it gives.
 
         Args:
             method: A method that returns :class:`Done`.
             arguments: Its arguments; references among them are read by the worker.
             name: What the call is called on the cluster.
+            named: More arguments.
 
         Raises:
             Crash: The worker died.
@@ -123,7 +124,7 @@ class Hand:
         """
         import ray
 
-        with self._asked(method, arguments, name) as (reference, told):
+        with self._asked(method, arguments, named, name) as (reference, told):
             try:
                 done = ray.get(reference)
             except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
@@ -134,7 +135,7 @@ class Hand:
         """The same for a method that gives something large too: its reference."""
         import ray
 
-        with self._asked(method, arguments, name, num_returns=2) as (references, told):
+        with self._asked(method, arguments, {}, name, num_returns=2) as (references, told):
             try:
                 done = ray.get(references[0])
             except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
@@ -142,7 +143,7 @@ class Hand:
         self._noted(done)
         return references[1]
 
-    def scan(self, *arguments: Any, name: str, ahead: int) -> Iterator[Any]:
+    def scan(self, *arguments: Any, name: str, ahead: int, known: bool) -> Iterator[Any]:
         """Iterate over :meth:`toolkit.execution.ray.workers.Worker.scan`.
 
         Each item is (work, thumbnail), with a reference for ``work.frames``; at most ``ahead``
@@ -151,7 +152,10 @@ class Hand:
         import ray
 
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": ahead}
-        with self._asked("scan", arguments, name, **options) as (references, told):
+        with self._asked("scan", arguments, {"known": known}, name, **options) as (
+            references,
+            told,
+        ):
             try:
                 for reference in references:
                     work, thumbnail, framed, shift = ray.get(reference)
@@ -161,13 +165,13 @@ class Hand:
             except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
                 raise told(error) from None
 
-    def _asked(self, method: str, arguments: Any, name: str, **options: Any) -> _Call:
+    def _asked(self, method: str, arguments: Any, named: Any, name: str, **options: Any) -> _Call:
         actor = self._at_work()
         call = getattr(actor, method).options(name=name or method, **options)
         with self._lock:  # so that the calls are in the order in which the worker gets them
             ticket = object()
             self._calls.append(ticket)
-            reference = call.remote(*arguments)
+            reference = call.remote(*arguments, **named)
         return _Call(self, reference, actor, ticket)
 
     def _over(self, ticket: object) -> None:

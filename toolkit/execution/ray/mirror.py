@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from toolkit.execution.progress import Event, Progress, Tally
+from toolkit.execution.timeline import Span
 
 __all__ = ["Mirror"]
 
@@ -16,10 +17,11 @@ class Mirror(Tally):
         super().__init__()
         self._told = Progress()
 
-    def hear(self, progress: Progress, events: Iterable[Event]) -> None:
+    def hear(self, progress: Progress, events: Iterable[Event], spans: Iterable[Span]) -> None:
         """What the other process says now, and what happened since it last did."""
         with self._lock:
             self._told = progress
+            self._spans.add(spans)
             for event in events:
                 self._events.append(event)
                 self._given += 1

@@ -20,7 +20,7 @@ from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.workers import Listed
 from toolkit.hooks.manager import PluginManager
 from toolkit.pipeline import Pipeline
-from toolkit.records import Answer, Source, Video, new_id
+from toolkit.records import Answer, Scene, Source, Video, new_id
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist, Progress
 from toolkit.synthesis import Synthesizer
@@ -79,13 +79,17 @@ class RemotePipeline(Pipeline):
     ) -> Video | Playlist | Skipped:
         """See :class:`~toolkit.pipeline.Pipeline`, and so below; ``PoisonError`` comes on top."""
         tries = self._tries(f"Getting {source.uri}", cancel)
+        known = self.store.count(Source, id=source.id) > 0
         while True:
             try:
                 name = f"acquire {source.id[:12]}"
-                found: Video | Listed | Skipped = self.hand.call("acquire", source, name=name)
+                found: Video | Listed | Skipped
+                found, rows = self.hand.call("acquire", source, known=known, name=name)
             except Crash as crash:
                 tries.count(crash)
             else:
+                if rows:
+                    self.store.save(rows)
                 if isinstance(found, Video):
                     self._sources.setdefault(found.id, source)
                 return found.playlist() if isinstance(found, Listed) else found
@@ -120,10 +124,13 @@ class RemotePipeline(Pipeline):
         """The scenes of a file, or of a piece of it, that were not seen yet."""
         tries = self._tries(f"The scan of {video.path}", cancel)
         given = set(seen)
+        detector = self.crew.detector_key
         while True:
+            known = self.store.count(Scene, video_id=video.id, detector=detector) > 0
+            asked = source, video, piece
+            name = f"scan {video.id[:12]}"
             try:
-                name = f"scan {video.id[:12]}"
-                for work, thumbnail in hand.scan(source, video, piece, name=name, ahead=AHEAD):
+                for work, thumbnail in hand.scan(*asked, name=name, ahead=AHEAD, known=known):
                     if work.scene.id not in given:  # else it was given before the worker died
                         given.add(work.scene.id)
                         self._keep(work, thumbnail)

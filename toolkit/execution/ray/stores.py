@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from toolkit.errors import StoreError, ToolkitError
-from toolkit.records import Answer, Completion, Record
+from toolkit.records import Record
 from toolkit.stages.component import Cancel
 from toolkit.stages.store import Hit, Store, Where
 
@@ -74,21 +74,29 @@ class PatientStore(Store):
 class RemoteStore(Store):
     """The store of the run's coordinator, for a worker: nobody else writes.
 
+    What the coordinator knows when it calls is not asked for: each question costs both a
+    millisecond or two.
+
     Args:
         coordinator: The coordinator's handle.
 
     Attributes:
-        unknown: Whether the video at hand has no scenes there: then nothing was said of them.
+        unknown: Kinds of which there is nothing there about the item at hand.
+        held: Rows that go back with the call's result; None where they are saved at once.
     """
 
-    unknown = False
+    unknown: frozenset[type[Record]] = frozenset()
+    held: list[Record] | None = None
 
     def __init__(self, coordinator: Any) -> None:
         self._coordinator = coordinator
 
     def save(self, records: Iterable[Record]) -> None:
         """See :class:`~toolkit.stages.store.Store`, and so below."""
-        self._ask("save", list(records))
+        if self.held is None:
+            self._ask("save", list(records))
+        else:
+            self.held += records
 
     def stream(self, kind: type[R], /, **where: Where) -> Iterator[R]:
         """Records that fit, read as a whole: a broken stream could not be taken up again."""
@@ -96,13 +104,15 @@ class RemoteStore(Store):
 
     def find(self, kind: type[R], /, **where: Where) -> list[R]:
         """Records that fit."""
-        if self.unknown and kind in (Answer, Completion):
+        if kind in self.unknown:
             return []
         found: list[R] = self._ask("find", kind, where)
         return found
 
     def count(self, kind: type[Record], /, **where: Where) -> int:
         """How many fit."""
+        if kind in self.unknown:
+            return 0
         return int(self._ask("count", kind, where))
 
     def search(

@@ -19,7 +19,7 @@ from toolkit.outlines import Outline
 from toolkit.piecework import Piecework
 from toolkit.pipeline import Pipeline
 from toolkit.readings import Chunk, Joined
-from toolkit.records import Frames, Record, Scene, Source, Video
+from toolkit.records import Answer, Completion, Frames, Record, Scene, Source, Video
 from toolkit.revisit import revisited
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Entry, Playlist
@@ -123,12 +123,25 @@ class Worker:
         self._node = str(ray.get_runtime_context().get_node_id())
         return self._node
 
-    def acquire(self, source: Source) -> Done:
-        """See :meth:`toolkit.pipeline.Pipeline.acquire`; a playlist comes as all it leads to."""
+    def acquire(self, source: Source, *, known: bool) -> Done:
+        """What :meth:`toolkit.pipeline.Pipeline.acquire` gives, and rows that are to be saved.
+
+        A playlist comes as all it leads to. Rows of a link are saved by the time that another
+        worker may look whether the same bytes are there.
+
+        Args:
+            source: What it is.
+            known: Whether the store has it.
+        """
         begin = time.monotonic()
-        found = self._acquired(source)
+        self._store.unknown = frozenset() if known else frozenset({Source})
+        rows = self._store.held = [] if source.kind == "file" else None
+        try:
+            found = self._acquired(source)
+        finally:
+            self._store.held = None
         value = Listed.of(found) if isinstance(found, Playlist) else found
-        return Done(value, Shift(begin, time.monotonic()))
+        return Done((value, rows or []), Shift(begin, time.monotonic()))
 
     def _acquired(self, source: Source) -> Video | Playlist | Skipped:
         logs.about(self._order.run_id, source.uri)
@@ -158,6 +171,7 @@ class Worker:
 
     def _here(self, source: Source, video: Video) -> Video:
         """The video, fetched again where this node does not have it."""
+        self._store.unknown = frozenset()
         if Path(video.path).exists():
             return video
         again = self._acquired(source)
@@ -169,21 +183,21 @@ class Worker:
             )
         return again
 
-    def scan(self, source: Source, video: Video, piece: Sequence[Outline] | None) -> Iterator[Any]:
+    def scan(
+        self, source: Source, video: Video, piece: Sequence[Outline] | None, *, known: bool
+    ) -> Iterator[Any]:
         """Each scene as (work without frames, thumbnail, whether frames follow, shift), frames.
 
         The frames of a scene that somebody has to look at come as an item of their own, which
         stays in the object store: whoever reads this takes no copy of them. Of a file that is
-        scanned in parts, a piece alone.
+        scanned in parts, a piece alone. ``known``: whether the store has any of its scenes.
         """
         logs.about(self._order.run_id, video.id)
         begin = time.monotonic()
         try:
-            self._store.unknown = False
             video = self._here(source, video)
-            key = self._pipeline.crew.detector_key
-            known = self._store.count(Scene, video_id=video.id, detector=key)
-            self._store.unknown = not known
+            if not known:
+                self._store.unknown = frozenset({Scene, Answer, Completion})
             works = (
                 self._pipeline.scan(video, self._cancel)
                 if piece is None
