@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab import Notebook
+from lab import PATIENCE_S, Notebook
 from playwright.sync_api import Locator, expect
 
 import toolkit as tk
 
+expect.set_options(timeout=1000 * PATIENCE_S)  # a busy machine takes its time
 MARKUP = "<img src=x onerror=alert(1)>.mp4"
 
 
