@@ -89,8 +89,8 @@ if TYPE_CHECKING:
         Video,
     )
     from toolkit.stages.component import Options
-    from toolkit.widgets.panel import panel
     from toolkit.widgets.browser import browse
+    from toolkit.widgets.panel import panel
 
 __all__ = [
     "Analysis",
@@ -160,8 +160,8 @@ __all__ = [
     "export",
     "hookimpl",
     "import_",
-    "panel",
     "overview",
+    "panel",
     "pictures",
     "plan",
     "readable",

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.execution.api import open_store
+from toolkit.execution.looking import open_store
 from toolkit.hooks.manager import configure
 from toolkit.insight import counts, frames, videos
 from toolkit.records import Run

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import MissingExtraError, SourceError
-from toolkit.execution.api import attach, open_store
+from toolkit.execution.api import attach
+from toolkit.execution.looking import open_store
 from toolkit.hooks.manager import configure
 from toolkit.records import Run, RunSource, Source, Video
 from toolkit.sources import expand
