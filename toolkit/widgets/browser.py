@@ -45,7 +45,9 @@ def browse(
     settings, plugins, _ = configure(config, arguments)
     with open_store(settings, plugins) as store:
         run_id, video_id = _latest(store, video)
-    return attach(run_id, config=config, workspace=workspace).browse(video_id, height=height)
+    run = attach(run_id, config=config, workspace=workspace)
+    made: SceneBrowser = run.browse(video_id, height=height)
+    return made
 
 
 def _latest(store: Store, video: str | os.PathLike[str] | Video) -> tuple[str, str]:

@@ -123,10 +123,6 @@ class SceneBrowser(anywidget.AnyWidget):
         return f"SceneBrowser({summary(self._catalogue)})"
 
     def _repr_mimebundle_(self, **_: object) -> Any:
-        bundle = super()._repr_mimebundle_()
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {
-            **data,
-            "text/plain": repr(self),
-            "text/html": still(self._catalogue),
-        }, metadata
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
+        texts = {"text/plain": repr(self), "text/html": still(self._catalogue)}
+        return {**data, **texts}, metadata
