@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import ConfigError, TruthError
+from toolkit.insight import reviewing
 from toolkit.insight.evaluation.evaluation import FIGURES, Evaluation, evaluated
 from toolkit.insight.evaluation.files import read_truth
 from toolkit.insight.evaluation.truth import Truth, TruthRow
-from toolkit.records import Run
+from toolkit.records import Run, Scene
 from toolkit.stages.store import Store
 
 PEOPLE = "How many people?"
@@ -195,6 +196,17 @@ def test_the_same_seed_the_same_intervals(store: Store, run: Run) -> None:
     one, other = (evaluated(store, run, Truth(ROWS), resamples=50) for _ in range(2))
     assert one.data() == other.data()
     assert evaluated(store, run, Truth(ROWS), resamples=0).figures["micro_f1"].low is None
+
+
+def test_a_persons_word_is_not_graded_as_the_machines(
+    store: Store, run: Run, found: Evaluation
+) -> None:
+    scene = store.find(Scene)[0]
+    for label in ("car", "night"):
+        said = {"action": "reject", "target": "tag", "name": label, "reviewer": "ann"}
+        store.save([reviewing.review_of(store, run, scene.id, value=None, **said)])
+    again = evaluated(store, run, TRUTH, resamples=100)
+    assert again.figures == found.figures
 
 
 def test_two_runs_and_what_changed(store: Store, run: Run, found: Evaluation) -> None:

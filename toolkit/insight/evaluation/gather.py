@@ -1,4 +1,7 @@
-"""The truth's rows, each with what a run says about the same stretch."""
+"""The truth's rows, each with what a run says about the same stretch.
+
+What machines say, that is: a person's reviews would be graded as the machine's own otherwise.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from toolkit.errors import TruthError
-from toolkit.insight import results
+from toolkit.insight import machine, results
 from toolkit.insight.evaluation.boundaries import Boundary, Seen, matched
 from toolkit.insight.evaluation.truth import KINDS, Truth, TruthRow, ends
 from toolkit.records import Analysis, Run, Scene, Source, Video
@@ -56,7 +59,7 @@ def gather(store: Store, run: Run, truth: Truth, *, tolerance_s: float) -> Gathe
     for video in videos:
         if video.id not in rows:
             continue
-        scenes = list(results.scenes_of(store, run, [video]))
+        scenes = list(machine.scenes_of(store, run, [video]))
         told = [row for row in rows[video.id] if row.kind is not None]
         if told:
             films.append(_seen(video, told, scenes, tolerance_s))
@@ -133,8 +136,9 @@ def _pairs(
     analyses: dict[str, Analysis] = {}
     tags: dict[str, dict[str, float]] = {}
     for part in results.parts_of(wanted.values()):
-        said = results.answers_of(store, run, part)
-        tagged = results.tags_on(store, run, part)
+        ids = [scene.id for scene in part]
+        said = machine.answers_of(store, run, ids)
+        tagged = machine.tags_on(store, run, ids)
         for scene in part:
             analyses[scene.id] = Analysis.of(scene.id, said[scene.id])
             best: dict[str, float] = {}
