@@ -256,3 +256,36 @@ def test_boundaries_are_split_and_merged(
     browser.locator("[role=grid]").focus()
     press("m")
     expect(browser.locator(".tk-count")).to_have_text("3 of 3 scenes")
+
+
+def test_a_scene_is_asked_about_and_keeps_the_answer(
+    notebook: Callable[..., Notebook], film: Path, tmp_path: Path
+) -> None:
+    book = notebook(*cells(film, tmp_path))
+    book.run_all()
+    browser = opened(book, 1)
+    press, write = book.page.keyboard.press, book.page.keyboard.type
+    press("ArrowDown")
+    press("o")
+    write("Is it <b>? [maybe]")
+    press("Enter")
+    expect(browser.locator(".tk-note.tk-bad")).to_contain_text("'[maybe]' is no type of an answer")
+    expect(browser.get_by_label("Ask about this scene")).to_have_value("Is it <b>? [maybe]")
+    press("Control+A")
+    write("What is <b>it</b>?")
+    press("Enter")
+    note = browser.locator(".tk-note")
+    expect(note).to_have_text("What is <b>it</b>? Scene <i>1</i> & more 70 %")
+    expect(browser.locator(".tk-item.tk-here")).to_contain_text("What is <b>it</b>?")
+    press("Escape")
+    press("v")
+    expect(browser.locator(".tk-proof")).to_contain_text("What is <b>it</b>?")
+
+    book.restart()
+    book.open()
+    book.run(1)
+    browser = opened(book, 1)
+    answer = browser.locator(".tk-item[data-name='What is <b>it</b>?']")
+    expect(answer).to_have_count(0)  # the first scene was not asked
+    press("ArrowDown")
+    expect(answer).to_contain_text("Scene <i>1</i> & more 70 %")

@@ -1,4 +1,4 @@
-"""What starts a run's work again, as a new run."""
+"""What asks more of a run: its work again, as a new run, or one scene at once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import CancelledError, SourceError, ToolkitError, choices
+from toolkit.execution import aside
 from toolkit.insight import results, retries
-from toolkit.records import Question, Run
+from toolkit.records import Answer, Question, Run
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["Anew"]
 
 
 class Anew:
-    """The part of a run's handle that makes new runs of it; what is done is not done again."""
+    """The part of a run's handle that asks more of it; what is done is not done again."""
 
     id: str
     _store: Store
@@ -76,6 +77,30 @@ class Anew:
         sources = None if video is None else self.sources_of(video)
         return self._anew(sources, ask=scenes, of_videos=wholes)
 
+    def ask_scene(self, scene_id: str, question: str | Question) -> list[Answer]:
+        """Put a question about one scene to the run's analyzers, and wait for the answer.
+
+        They work in this process, on the frames that the run looked at, and stay loaded for the
+        next question until another run is asked or begins. The run has the answer from then on;
+        a run that asks all scenes takes it as it is.
+
+        Args:
+            scene_id: The scene.
+            question: Such as ``"Is it raining? [yes/no]"``.
+
+        Returns:
+            An answer from each of the run's analyzers that answers questions.
+
+        Raises:
+            AnalysisError: None of them does, or it could not answer.
+            CancelledError: The run is still going on.
+            ConfigError: The question has no such type.
+            DecodeError: The video cannot be read.
+            StoreError: The run has no such scene.
+        """
+        self._check_done()
+        return aside.answers(self, scene_id, question)
+
     def sources_of(self, video: str) -> list[str]:
         """The sources of the run that led to a video.
 
@@ -99,11 +124,14 @@ class Anew:
             )
         return [one.uri for one in sources if one.video_id in found]
 
-    def _anew(self, sources: Sequence[str] | None, **asked: Any) -> RunHandle:
+    def _check_done(self) -> None:
         if not self.done:
             raise CancelledError(
                 f"The run {self.id} is still going on.", hint="Wait for it, or cancel it first."
             )
+
+    def _anew(self, sources: Sequence[str] | None, **asked: Any) -> RunHandle:
+        self._check_done()
         if self._again is None:
             raise ToolkitError(f"The run {self.id} cannot be started again from here.")
         return self._again(self.row, sources, **asked)

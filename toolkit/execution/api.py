@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.config import Settings
-from toolkit.execution import live
+from toolkit.execution import aside, live
 from toolkit.execution.detach import begin
 from toolkit.execution.display import follow
 from toolkit.execution.engines import Engine
@@ -146,6 +146,7 @@ def start(
     detach: bool = False,
 ) -> RunHandle:
     """Start a run with settings that are already made, from this config file."""
+    aside.free()  # the run may need the memory
     words = [os.fspath(word) for word in given]
     if detach:
         run_id = begin(words, settings, file)

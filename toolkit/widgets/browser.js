@@ -25,6 +25,7 @@ class Browser {
     });
     this.detail = new Detail(shelf, {
       onSay: (item, action, value) => this.say(this.row, item, action, value),
+      onAsk: (question) => this.ask(this.row, question),
       onSeek: (time) => this.player.ready().then((can) => can && this.player.seek(time)),
       onLeave: home,
       onSplit: () => this.split(),
@@ -122,6 +123,20 @@ class Browser {
     }
   }
 
+  // Have the run's analyzer answer; the kernel and the page go on meanwhile.
+  async ask(row, question) {
+    if (!row) return;
+    this.tell(`asking: ${question} …`);
+    try {
+      const { answers } = await this.shelf.ask("ask", { id: row.id, question });
+      this.tell(answers.map(([name, text, sure]) => [name, text, percent(sure)].filter(Boolean).join(" ")).join("; "));
+      if (this.row?.id === row.id) this.detail.point("answer", answers.at(-1)[0]);
+    } catch (error) {
+      this.tell(error.message, true);
+      this.detail.question.value ||= question; // to be put right
+    }
+  }
+
   undo() {
     const last = this.past.pop();
     const place = last ? this.shelf.rows.findIndex((row) => row?.id === last.id) : -1;
@@ -206,6 +221,7 @@ class Browser {
       x: () => detail.say(detail.at, "reject"),
       e: () => detail.edit(),
       t: () => detail.add.focus(),
+      o: () => detail.question.focus(),
       u: () => this.undo(),
       s: () => this.split(),
       m: () => this.merge(),

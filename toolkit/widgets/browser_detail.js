@@ -1,7 +1,7 @@
 // The scene under the cursor: everything said about it, each to accept, reject or edit.
 
 class Detail {
-  constructor(shelf, { onSay, onSeek, onLeave, onSplit, onMerge, onMove }) {
+  constructor(shelf, { onSay, onAsk, onSeek, onLeave, onSplit, onMerge, onMove }) {
     this.shelf = shelf;
     this.onSay = onSay;
     this.onSeek = onSeek;
@@ -24,18 +24,28 @@ class Detail {
       type: "text", placeholder: "add a tag (t)", "aria-label": "Add a tag", list: `tk-labels-${++lists}`,
     });
     this.known = make("datalist", "", null, { id: this.add.getAttribute("list") });
-    this.add.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && this.add.value.trim()) {
-        this.onSay({ target: "tag", name: this.add.value.trim() }, "add", null);
-        this.add.value = "";
+    this.enters(this.add, (label) => this.onSay({ target: "tag", name: label }, "add", null));
+    this.question = make("input", "tk-new", null, {
+      type: "text", placeholder: "ask about this scene (o): Is it raining? [yes/no]", "aria-label": "Ask about this scene",
+    });
+    this.enters(this.question, onAsk);
+    this.add.addEventListener("focus", () => this.fillKnown());
+    this.proof = make("div", "tk-proof", null, { role: "region", "aria-label": "Evidence" });
+    this.root.append(this.head, this.list, this.add, this.known, this.question, this.proof);
+  }
+
+  // Enter in a field says what was written there.
+  enters(field, act) {
+    field.addEventListener("keydown", (event) => {
+      const words = field.value.trim();
+      if (event.key === "Enter" && words) {
+        field.value = "";
+        act(words);
       } else if (event.key === "Escape") this.onLeave();
       else return;
       event.preventDefault();
       event.stopPropagation();
     });
-    this.add.addEventListener("focus", () => this.fillKnown());
-    this.proof = make("div", "tk-proof", null, { role: "region", "aria-label": "Evidence" });
-    this.root.append(this.head, this.list, this.add, this.known, this.proof);
   }
 
   fillKnown() {
@@ -63,6 +73,13 @@ class Detail {
     this.at = Math.max(0, Math.min(this.items.length - 1, this.at + step));
     this.draw();
     return this.item;
+  }
+
+  // Bring the cursor to something that was just said.
+  point(target, name) {
+    this.at = Math.max(0, this.items.findLastIndex((item) => item.target === target && item.name === name));
+    this.draw();
+    this.showEvidence();
   }
 
   next() {

@@ -9,6 +9,7 @@ const KEYS = [
   ["a  x", "accept, reject; the same once more takes it back"],
   ["e", "edit the description, an answer or a tag"],
   ["t", "add a tag"],
+  ["o", "ask the run's analyzer about this scene"],
   ["u", "take the last word back"],
   ["[ ]", "start or end the scene at the player's time"],
   ["s  m", "split at the player's time; merge with the next scene"],

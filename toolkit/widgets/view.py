@@ -6,6 +6,7 @@ a number, and the answer has the same number, and an error where it could not be
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import anywidget
 import traitlets
 
 from toolkit.errors import ToolkitError
+from toolkit.execution import aside
 from toolkit.widgets.catalogue import PAGE, Catalogue
 from toolkit.widgets.still import still, summary
 
@@ -68,11 +70,27 @@ class SceneBrowser(anywidget.AnyWidget):
 
     def reload(self) -> None:
         """Show what is there now: a run that goes on has more scenes than before."""
+        self._catalogue.run = self._run.row
         self._catalogue.load()
         self.count = len(self._catalogue.scenes)
         self.stamp += 1
 
+    def close(self) -> None:
+        """Take it away, with the analyzer that it asked."""
+        aside.free(self._run.id)
+        super().close()
+
     def _hear(self, _: object, message: dict[str, Any], buffers: object) -> None:
+        if message.get("kind") == "ask":
+            # A model may take minutes: the kernel is free meanwhile.
+            work = threading.Thread(
+                target=self._reply, args=(message,), name="browser-ask", daemon=True
+            )
+            work.start()
+        else:
+            self._reply(message)
+
+    def _reply(self, message: dict[str, Any]) -> None:
         answer: dict[str, Any] = {}
         sent: list[bytes] = []
         try:
@@ -99,6 +117,8 @@ class SceneBrowser(anywidget.AnyWidget):
                 return {"evidence": scenes.evidence(message["id"])}, []
             case "review":
                 return self._review(message), []
+            case "ask":
+                return self._ask(message), []
             case "export":
                 clips = self._run.clips(
                     message["folder"], message["ids"], exact=bool(message["exact"])
@@ -118,6 +138,13 @@ class SceneBrowser(anywidget.AnyWidget):
             self.reload()  # a boundary changes which scenes there are
             return {}
         return {"row": self._catalogue.row(scene.id)}
+
+    def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        scene = self._catalogue.scene(message["id"])
+        answers = self._run.ask_scene(scene.id, message["question"])
+        self._catalogue.run = self._run.row  # it has the answers, too
+        said = [[one.name, one.text, one.confidence] for one in answers]
+        return {"row": self._catalogue.row(scene.id), "answers": said}
 
     def __repr__(self) -> str:
         return f"SceneBrowser({summary(self._catalogue)})"
