@@ -49,7 +49,7 @@ WHERE words MATCH :any AND {_COUNTS} AND {_SUBJECT} IN (
     HAVING count(DISTINCT term.key) = :count
 )
 ORDER BY words.rank
-"""  # noqa: S608
+"""  # noqa: S608 - of texts of this file alone
 
 
 class SQLiteStore(Store):

@@ -31,7 +31,7 @@ class Lacking(SceneDetector):
 
 
 class Narrow(SceneDetector):
-    def start(self, frame_s: float) -> DetectorPass:  # type: ignore[override]
+    def start(self, frame_s: float) -> DetectorPass:  # type: ignore[override]  # the mistake itself
         raise NotImplementedError
 
 

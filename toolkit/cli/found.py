@@ -162,9 +162,9 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
             continue
         scenes = list(results.scenes_of(store, run, [video]))
         written = results.syntheses_of(store, run, [video])
-        said = results.answers_of(store, run, scenes)
-        tags = results.tags_on(store, run, scenes)
         reviewed = results.reviews_of(store, scenes)
+        said = results.answers_of(store, run, scenes, reviewed)
+        tags = results.tags_on(store, run, scenes, reviewed)
         yield FoundVideo(
             video,
             titles[video.id],

@@ -27,8 +27,9 @@ def fiftyone(store: Store, run: Run, videos: Iterable[Video]) -> str:
     for video in videos:
         found = labels.setdefault(str(Path(video.path).absolute()), [])
         for part in results.parts_of(results.scenes_of(store, run, [video])):
-            said = results.answers_of(store, run, part)
-            tags = results.tags_on(store, run, part)
+            words = results.reviews_of(store, part)
+            said = results.answers_of(store, run, part, words)
+            tags = results.tags_on(store, run, part, words)
             for scene in part:
                 analysis = Analysis.of(scene.id, said[scene.id])
                 place = _place(video, scene)

@@ -9,6 +9,7 @@ from toolkit.config import Settings
 from toolkit.crew import Crew, Job
 from toolkit.errors import AnalysisError, StoreError
 from toolkit.hooks import local
+from toolkit.hooks.manager import PluginManager
 from toolkit.insight.reviews import origin
 from toolkit.records import Answer, Ask, Question, Run, Scene, Video
 from toolkit.revisit import revisited
@@ -21,7 +22,7 @@ from toolkit.work import wrapped
 if TYPE_CHECKING:
     from toolkit.execution.anew import Anew
 
-__all__ = ["answers", "free"]
+__all__ = ["answers", "free", "scene_of", "settings_of"]
 
 
 class _Kept:
@@ -39,11 +40,8 @@ class _Kept:
         here = local.plugins()  # one that was edited in its cell is another
         if self._crew is None or (self.run_id, self._local) != (run.id, here):
             self._close()
-            if run._again is None:
-                raise StoreError(f"The settings of run {run.id} are not known here.")
-            again: Any = run._again
-            settings, plugins = again.settings(run.row)
-            self._crew = Crew(_quiet(settings), plugins)
+            settings, plugins = settings_of(run)
+            self._crew = Crew(settings, plugins)
             self.run_id, self._local = run.id, here
         return self._crew
 
@@ -117,15 +115,13 @@ def _answers(run: Anew, crew: Crew, scene_id: str, question: str | Question) -> 
 
 
 def _scene(store: Store, row: Run, scene_id: str, crew: Crew) -> Scene:
-    found = store.find(Scene, id=scene_id, detector=row.lineage.detector)
-    if not found:
-        raise StoreError(f"The run {row.id} has no scene '{scene_id}'.")
-    if found[0].sampler != crew.sampler_key:
+    scene = scene_of(store, row, scene_id)
+    if scene.sampler != crew.sampler_key:
         raise StoreError(
             "Another run has picked other frames of this scene since.",
             hint="Start the run again first, with run.resume().",
         )
-    return found[0]
+    return scene
 
 
 def _asked(crew: Crew, job: Job[Analyzer], ask: Ask, scene: Scene, store: Store) -> Answer:
@@ -141,12 +137,33 @@ def _asked(crew: Crew, job: Job[Analyzer], ask: Ask, scene: Scene, store: Store)
     return with_method(reply, video)
 
 
-def _quiet(settings: Settings) -> Settings:
-    """The run's settings without what is written about whole videos, or brought to a cloud."""
+def settings_of(run: Anew) -> tuple[Settings, PluginManager]:
+    """The run's settings, without what is written about whole videos or brought to a cloud.
+
+    Raises:
+        StoreError: They are not known here.
+    """
+    again: Any = run._again
+    if again is None:
+        raise StoreError(f"The settings of run {run.id} are not known here.")
+    settings, plugins = again.settings(run.row)
     whole = {"summary": False, "chapters": False, "video_questions": ()}
-    return settings.model_copy(
+    quiet = settings.model_copy(
         update={
             "analysis": settings.analysis.model_copy(update=whole),
             "storage": settings.storage.model_copy(update={"to": ""}),
         }
     )
+    return quiet, plugins
+
+
+def scene_of(store: Store, row: Run, scene_id: str, *, hint: str | None = None) -> Scene:
+    """The scene with this id that the run's detector found.
+
+    Raises:
+        StoreError: There is none.
+    """
+    found = store.find(Scene, id=scene_id, detector=row.lineage.detector)
+    if not found:
+        raise StoreError(f"The run {row.id} has no scene '{scene_id}'.", hint=hint)
+    return found[0]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from toolkit.errors import ToolkitError
 from toolkit.execution.progress import Event
 from toolkit.execution.ray.parcel import Parcel
 
-__all__ = ["Order", "begin", "event_line", "log_file"]
+__all__ = ["Order", "begin", "log_file", "log_lines"]
 
 _MODULE = "toolkit.execution.detached"
+_QUIET = {"scene", "transfer"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,8 +43,12 @@ def log_file(workspace: Path, run_id: str) -> Path:
     return workspace / "logs" / f"{run_id}.log"
 
 
-def event_line(event: Event) -> str:
-    """What happened, as a line of a log."""
+def log_lines(events: Iterable[Event]) -> Iterator[str]:
+    """What happens, a line each, without that of which a run has too many."""
+    return (_line(event) for event in events if event.kind not in _QUIET)
+
+
+def _line(event: Event) -> str:
     source = "" if event.source in event.message else f"{event.source}: "
     words = f"{event.at_s:.1f} s {event.kind}: {source}{event.message}"
     return " ".join(redact(words).split())

@@ -12,12 +12,10 @@ from toolkit import logs
 from toolkit.config import redact
 from toolkit.errors import ToolkitError
 from toolkit.execution import api
-from toolkit.execution.detach import Order, event_line
+from toolkit.execution.detach import Order, log_lines
 from toolkit.execution.run import RunHandle
 
 __all__ = ["main"]
-
-_QUIET = {"scene", "transfer"}  # events of which a run has too many
 
 
 def main() -> None:
@@ -61,10 +59,9 @@ def _answer(said: object) -> None:
 
 
 def _tell(run: RunHandle) -> None:
-    for event in run.events():
-        if event.kind not in _QUIET:
-            sys.stderr.write(event_line(event) + "\n")
-            sys.stderr.flush()
+    for line in log_lines(run.events()):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

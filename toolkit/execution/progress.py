@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toolkit.execution.timeline import Span, Spans
+from toolkit.execution.trace import Span, Spans
 
 __all__ = [
     "STAGES",

@@ -19,7 +19,7 @@ from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
 from toolkit.execution.looks import Looks
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.reviewing import Reviewing
-from toolkit.execution.timeline import write_timeline
+from toolkit.execution.trace import write_trace
 from toolkit.insight import search, summary
 from toolkit.pipeline import cancel_request
 from toolkit.records import Run, RunStatus
@@ -122,7 +122,7 @@ class RunHandle(Looks, Reviewing, Anew):
         if self._engine is None:
             raise ToolkitError("What ran when is known only where the run's engine can be reached.")
         try:
-            write_timeline(Path(path), self._engine.tally.spans()[0])
+            write_trace(Path(path), self._engine.tally.spans()[0])
         except OSError as error:
             raise ToolkitError(f"{path} cannot be written: {error.strerror}.") from error
         return Path(path)

@@ -11,15 +11,15 @@ from toolkit.crew import Crew
 from toolkit.errors import PluginError, StoreError
 from toolkit.execution import live
 from toolkit.execution.api import attach
+from toolkit.execution.aside import scene_of, settings_of
 from toolkit.execution.run import RunHandle
 from toolkit.hooks.manager import PluginManager
 from toolkit.hooks.specs import Plugin
 from toolkit.insight import columns, results
-from toolkit.records import Analysis, Answer, Run, Scene, Video
+from toolkit.records import Analysis, Answer, Scene, Video
 from toolkit.revisit import revisited
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
-from toolkit.stages.store import Store
 from toolkit.stages.tags import merge
 
 if TYPE_CHECKING:
@@ -56,21 +56,16 @@ def try_on(
         ToolkitError: The plugin failed.
     """
     handle = run if isinstance(run, RunHandle) else attach(run) if run else live.current()
-    store, row, again = handle._store, handle.row, _again(handle)
-    settings, plugins = again.settings(row)
+    store, row = handle._store, handle.row
+    settings, plugins = settings_of(handle)
     stage, name = _named(plugin, plugins)
-    record = _scene(store, row, _id_of(scene))
+    elsewhere = "Name the run that it is from: tk.try_on(scene, plugin, run=run)."
+    record = scene_of(store, row, _id_of(scene), hint=elsewhere)
     (video,) = store.find(Video, id=record.video_id)
     with closing(Crew(_for(settings, stage, name), plugins)) as crew:
         if stage == "tags":
             return _tags(crew, name, record, video, results.answers_of(store, row, [record]))
         return _answers(crew, name, record, video)
-
-
-def _again(run: RunHandle) -> Any:
-    if run._again is None:
-        raise StoreError(f"The settings of run {run.id} are not known here.")
-    return run._again
 
 
 def _id_of(scene: Any) -> str:
@@ -88,16 +83,6 @@ def _id_of(scene: Any) -> str:
             hint="Give a row of run.scenes, such as run.scenes[0], or a scene_id.",
         )
     return found
-
-
-def _scene(store: Store, row: Run, scene_id: str) -> Scene:
-    found = store.find(Scene, id=scene_id, detector=row.lineage.detector)
-    if not found:
-        raise StoreError(
-            f"The run {row.id} has no scene '{scene_id}'.",
-            hint="Name the run that it is from: tk.try_on(scene, plugin, run=run).",
-        )
-    return found[0]
 
 
 def _named(plugin: Plugin | Callable[..., Any] | str, plugins: PluginManager) -> tuple[str, str]:
@@ -121,18 +106,9 @@ def _named(plugin: Plugin | Callable[..., Any] | str, plugins: PluginManager) ->
 
 
 def _for(settings: Settings, stage: str, name: str) -> Settings:
-    """The run's settings with nobody else at work who costs something."""
-    analysis: dict[str, Any] = {"summary": False, "chapters": False, "video_questions": ()}
-    if stage == "analysis":
-        analysis["plugin"] = (name,)
-    tags = {"plugin": (name,)} if stage == "tags" else {}
-    return settings.model_copy(
-        update={
-            "analysis": settings.analysis.model_copy(update=analysis),
-            "tags": settings.tags.model_copy(update=tags),
-            "storage": settings.storage.model_copy(update={"to": ""}),
-        }
-    )
+    """The settings with this plugin alone in its stage: the others would cost something."""
+    section = getattr(settings, stage)
+    return settings.model_copy(update={stage: section.model_copy(update={"plugin": (name,)})})
 
 
 def _tags(

@@ -100,12 +100,7 @@ def reviews(store: Store, run: Run) -> pl.DataFrame:
             )
         )
     schema = {
-        "video_id": pl.String(),
-        "title": pl.String(),
-        "path": pl.String(),
-        "index": pl.Int64(),
-        "start_s": pl.Float64(),
-        "end_s": pl.Float64(),
+        **columns.place(),
         "target": pl.String(),
         "action": pl.String(),
         "name": pl.String(),

@@ -13,13 +13,27 @@ from pydantic import BaseModel, JsonValue
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["as_json", "dtype", "frame", "free", "of_one_type", "schema", "struct"]
+__all__ = ["as_json", "dtype", "frame", "free", "of_one_type", "place", "schema", "struct"]
 
 
 def schema(kind: type[BaseModel], *, leave_out: Sequence[str] = ()) -> dict[str, pl.DataType]:
     """The columns of a record's fields."""
     fields = kind.model_fields.items()
     return {name: dtype(info.annotation) for name, info in fields if name not in leave_out}
+
+
+def place() -> dict[str, pl.DataType]:
+    """The first columns of every frame whose rows lie in a video: which, and where in it."""
+    import polars as pl
+
+    return {
+        "video_id": pl.String(),
+        "title": pl.String(),
+        "path": pl.String(),
+        "index": pl.Int64(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+    }
 
 
 def dtype(annotation: Any) -> pl.DataType:

@@ -41,9 +41,9 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     measured: list[dict[str, JsonValue]] = []
     scored: list[dict[str, JsonValue]] = []
     for part in results.parts_of(results.scenes_of(store, run, found)):
-        said = results.answers_of(store, run, part)
-        tags = results.tags_on(store, run, part)
         reviewed = results.reviews_of(store, part)
+        said = results.answers_of(store, run, part, reviewed)
+        tags = results.tags_on(store, run, part, reviewed)
         for scene in part:
             analysis = Analysis.of(scene.id, said[scene.id])
             first = [
@@ -66,7 +66,7 @@ def scenes(store: Store, run: Run) -> pl.DataFrame:
     questions = list(dict.fromkeys(name for one in values for name in one))
     answers = [columns.of_one_type([one.get(question) for one in values]) for question in questions]
     before = {
-        **_place_schema(),
+        **columns.place(),
         "duration_s": pl.Float64(),
         "kind": pl.String(),
         "score": pl.Float64(),
@@ -108,7 +108,7 @@ def tags(store: Store, run: Run) -> pl.DataFrame:
             tags = results.tags_on(store, run, part)
             table += [[*place(scene), *_tag(tag)] for scene in part for tag in tags[scene.id]]
     schema = {
-        **_place_schema(),
+        **columns.place(),
         "label": pl.String(),
         "score": pl.Float64(),
         "why": pl.String(),
@@ -165,7 +165,7 @@ def answers(store: Store, run: Run) -> pl.DataFrame:
         for answer in said[scene.id]
     ]
     schema = {
-        **_place_schema(),
+        **columns.place(),
         "kind": pl.String(),
         "name": pl.String(),
         "text": pl.String(),
@@ -231,19 +231,6 @@ def runs(store: Store) -> pl.DataFrame:
         "failures": pl.Int64(),
     }
     return columns.frame(rows, schema)
-
-
-def _place_schema() -> dict[str, pl.DataType]:
-    import polars as pl
-
-    return {
-        "video_id": pl.String(),
-        "title": pl.String(),
-        "path": pl.String(),
-        "index": pl.Int64(),
-        "start_s": pl.Float64(),
-        "end_s": pl.Float64(),
-    }
 
 
 def _tag(tag: Tag) -> list[Any]:

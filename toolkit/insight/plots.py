@@ -108,18 +108,8 @@ def timeline(frame: pl.DataFrame, scenes: pl.DataFrame, feelings: pl.DataFrame) 
     seen = {row["kind"] for row in rows}
     colours = {kind: colour for kind, colour in colours.items() if kind in seen}
     lanes = ["scenes", *(["sentiment"] if feelings.height else []), *(f"# {x}" for x in labels)]
-    chart = (
-        alt.Chart(_data(rows))
-        .mark_bar()
-        .encode(
-            x=alt.X("start_s:Q", title="seconds"),
-            x2="end_s:Q",
-            y=alt.Y("lane:N", sort=lanes, title=None),
-            color=alt.Color("kind:N", title=None, scale=_scale(alt, colours)),
-        )
-        .properties(width=_WIDTH, title=alt.Title(title, subtitle=note))
-    )
-    return Chart(chart, frame, title)
+    chart = _stretches(alt, rows, alt.Y("lane:N", sort=lanes, title=None), "kind", colours)
+    return Chart(chart.properties(title=alt.Title(title, subtitle=note)), frame, title)
 
 
 def sentiment(frame: pl.DataFrame) -> Chart:
@@ -134,18 +124,25 @@ def sentiment(frame: pl.DataFrame) -> Chart:
     names = pl.concat_str("title", pl.lit(" ("), pl.col("video_id").str.head(6), pl.lit(")"))
     rows, note = _longest(shown.with_columns(names.alias("video")))
     said = _title(title, min(len(videos), _MOST_ROWS), len(videos), "videos", note)
-    chart = (
+    chart = _stretches(alt, rows, alt.Y("video:N", sort=None, title=None), "label", _FEELINGS)
+    return Chart(chart.properties(title=said), frame, title)
+
+
+def _stretches(
+    alt: Any, rows: list[dict[str, Any]], lane: Any, kind: str, colours: dict[str, str]
+) -> Any:
+    """Bars from where each stretch starts to where it ends, one lane above the other."""
+    return (
         alt.Chart(_data(rows))
         .mark_bar()
         .encode(
             x=alt.X("start_s:Q", title="seconds"),
             x2="end_s:Q",
-            y=alt.Y("video:N", sort=None, title=None),
-            color=alt.Color("label:N", title=None, scale=_scale(alt, _FEELINGS)),
+            y=lane,
+            color=alt.Color(f"{kind}:N", title=None, scale=_scale(alt, colours)),
         )
-        .properties(width=_WIDTH, title=said)
+        .properties(width=_WIDTH)
     )
-    return Chart(chart, frame, title)
 
 
 def _bars(

@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _AT_ONCE = 1000
+Words = dict[str, list[Review]]
+"""The reviews that win, by the scene they are about: what :func:`reviews_of` gives."""
 
 
 def videos_of(store: Store, run: Run) -> list[Video]:
@@ -87,7 +89,7 @@ def parts_of(scenes: Iterable[Scene]) -> Iterator[list[Scene]]:
         yield part
 
 
-def reviews_of(store: Store, scenes: Iterable[Scene]) -> dict[str, list[Review]]:
+def reviews_of(store: Store, scenes: Iterable[Scene]) -> Words:
     """The reviews that win on these scenes: scene id -> reviews, oldest first."""
     scenes = list(scenes)
     ever = store.find(Review, video_id=list({scene.video_id for scene in scenes}))
@@ -95,13 +97,16 @@ def reviews_of(store: Store, scenes: Iterable[Scene]) -> dict[str, list[Review]]
     return {scene_id: reviews.winners(words) for scene_id, words in found.items()}
 
 
-def answers_of(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, tuple[Answer, ...]]:
+def answers_of(
+    store: Store, run: Run, scenes: Iterable[Scene], words: Words | None = None
+) -> dict[str, tuple[Answer, ...]]:
     """What was said about these scenes: scene id -> answers, in order asked.
 
-    A reviewed answer has the plugin "review"; a rejected one is not there.
+    A reviewed answer has the plugin "review"; a rejected one is not there. Who has read the
+    scenes' reviews already gives them as ``words``.
     """
     scenes = list(scenes)
-    words = reviews_of(store, scenes)
+    words = reviews_of(store, scenes) if words is None else words
     given = machine.answers_of(store, run, {reviews.origin(scene.id) for scene in scenes})
     return {
         scene.id: reviews.said(scene, given[reviews.origin(scene.id)], words[scene.id])
@@ -109,13 +114,16 @@ def answers_of(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, tup
     }
 
 
-def tags_on(store: Store, run: Run, scenes: Iterable[Scene]) -> dict[str, list[Tag]]:
+def tags_on(
+    store: Store, run: Run, scenes: Iterable[Scene], words: Words | None = None
+) -> dict[str, list[Tag]]:
     """The tags of these scenes: scene id -> tags, best first.
 
-    A reviewed tag has the tagger "review"; a rejected one is not there.
+    A reviewed tag has the tagger "review"; a rejected one is not there. Who has read the scenes'
+    reviews already gives them as ``words``.
     """
     scenes = list(scenes)
-    words = reviews_of(store, scenes)
+    words = reviews_of(store, scenes) if words is None else words
     given = machine.tags_on(store, run, {reviews.origin(scene.id) for scene in scenes})
     found = {}
     for scene in scenes:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from toolkit.errors import ConfigError, StoreError, choices
 from toolkit.insight import results
-from toolkit.insight.reviews import TOLERANCE_S, number, origin
+from toolkit.insight.reviews import KINDS, TOLERANCE_S, number, origin
 from toolkit.records import (
     Answer,
     AnswerType,
@@ -28,7 +28,6 @@ from toolkit.stages.store import Store
 
 __all__ = ["made", "review_of", "subject_of", "types_of", "user"]
 
-_KINDS = {"description": "description", "answer": "question", "sentiment": "sentiment"}
 _NEW = ("edit", "add")
 
 
@@ -218,7 +217,7 @@ def _current(
     if target == "tag":
         return None
     for answer in answers:
-        if answer.kind == _KINDS[target] and (
+        if answer.kind == KINDS[target] and (
             target != "answer" or answer.name.strip().casefold() == name.casefold()
         ):
             return answer.text if answer.value is None else answer.value

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import get_args
 
 from pydantic import JsonValue
 
-from toolkit.records import Answer, Review, Scene, Tag
+from toolkit.records import Answer, Review, Scene, SentimentLabel, Tag
 from toolkit.records.base import digest
 
 __all__ = [
     "BY",
+    "KINDS",
     "SAME",
     "TOLERANCE_S",
     "counting",
@@ -41,8 +43,9 @@ SAME = 0.8
 TOLERANCE_S = 0.25
 """How far a boundary may be from where a review saw it, in seconds."""
 
-_KINDS = {"description": "description", "answer": "question", "sentiment": "sentiment"}
-_FEELINGS = ("positive", "neutral", "negative")
+KINDS = {"description": "description", "answer": "question", "sentiment": "sentiment"}
+"""The kind of answer that a review's target is."""
+_FEELINGS = get_args(SentimentLabel)
 
 
 def key_of(review: Review) -> tuple[str, str]:
@@ -87,19 +90,18 @@ def matched(reviews: Iterable[Review], scenes: Iterable[Scene]) -> dict[str, lis
         for id_ in {scene.id, origin(scene.id)}:
             known.setdefault(id_, []).append(scene)
         lines.setdefault((scene.video_id, scene.detector), []).append(scene)
-    in_order = [sorted(line, key=lambda one: one.start_s) for line in lines.values()]
-    starts = [[scene.start_s for scene in line] for line in in_order]
+    in_order: dict[str, list[tuple[list[Scene], list[float]]]] = {}  # of each video
+    for (video_id, _), line in lines.items():
+        line.sort(key=lambda one: one.start_s)
+        in_order.setdefault(video_id, []).append((line, [scene.start_s for scene in line]))
     for review in reviews:
         if review.scene_id is None and review.target != "boundary":
             continue
-        about = {scene.id: scene for scene in known.get(review.scene_id or "", ())}
-        if review.target == "boundary":
-            about = {}
-        else:
-            about = {id_: one for id_, one in about.items() if _is_about(review, one)}
-        for line, begins in zip(in_order, starts, strict=True):
-            if line[0].video_id != review.video_id:
-                continue
+        about: dict[str, Scene] = {}
+        if review.target != "boundary":
+            named = known.get(review.scene_id or "", ())
+            about = {one.id: one for one in named if _is_about(review, one)}
+        for line, begins in in_order.get(review.video_id, ()):
             if review.target == "boundary":
                 about |= {one.id: one for one in line if _bounds(review, one)}
             elif not any(one.detector == line[0].detector for one in about.values()):
@@ -147,15 +149,16 @@ def times(review: Review) -> tuple[float | None, float | None]:
 
 def number(value: JsonValue) -> float | None:
     """A number, if it is one."""
-    isnumber = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if isnumber else None  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value)
 
 
 def said(scene: Scene, answers: Iterable[Answer], reviews: Iterable[Review]) -> tuple[Answer, ...]:
     """A scene's answers, in order, with the reviews that win applied."""
     found = [*answers]
     for review in reviews:
-        kind = _KINDS.get(review.target)
+        kind = KINDS.get(review.target)
         if kind is None:
             continue
         fits = [

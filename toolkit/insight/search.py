@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from toolkit.insight import boundaries, results, reviews
+from toolkit.insight import boundaries, columns, results, reviews
 from toolkit.records import Answer, Review, Scene, Source, Video
 from toolkit.stages.store import Hit, Store
 
@@ -40,12 +40,7 @@ def search(store: Store, words: str, limit: int = 20) -> pl.DataFrame:
         if not hit.scene_id and hit.video_id in paths:
             rows[hit.video_id] = (*place, None, None, None, hit.snippet, None)
     schema = {
-        "video_id": pl.String(),
-        "title": pl.String(),
-        "path": pl.String(),
-        "index": pl.Int64(),
-        "start_s": pl.Float64(),
-        "end_s": pl.Float64(),
+        **columns.place(),
         "snippet": pl.String(),
         "scene_id": pl.String(),
     }

@@ -115,8 +115,9 @@ def summarize(store: Store, run: Run) -> Summary:
     feelings: Counter[str] = Counter()
     tagged: dict[str, set[str]] = {}
     for part in results.parts_of(results.scenes_of(store, run, videos)):
-        said = results.answers_of(store, run, part)
-        tags = results.tags_on(store, run, part)
+        words = results.reviews_of(store, part)
+        said = results.answers_of(store, run, part, words)
+        tags = results.tags_on(store, run, part, words)
         for scene in part:
             for tag in tags[scene.id]:
                 tagged.setdefault(tag.label, set()).add(scene.id)

@@ -130,12 +130,7 @@ def chapters(store: Store, run: Run) -> pl.DataFrame:
         for index, chapter in enumerate(one.statements)
     ]
     schema = {
-        "video_id": pl.String(),
-        "title": pl.String(),
-        "path": pl.String(),
-        "index": pl.Int64(),
-        "start_s": pl.Float64(),
-        "end_s": pl.Float64(),
+        **columns.place(),
         "chapter": pl.String(),
         "scenes": pl.List(pl.Int64()),
         "cited": pl.Boolean(),

@@ -87,9 +87,9 @@ class Catalogue:
             ) from None
 
     def _rows(self, scenes: Sequence[Scene]) -> list[dict[str, Any]]:
-        answers = results.answers_of(self._store, self.run, scenes)
-        tags = results.tags_on(self._store, self.run, scenes)
         reviews = results.reviews_of(self._store, scenes)
+        answers = results.answers_of(self._store, self.run, scenes, reviews)
+        tags = results.tags_on(self._store, self.run, scenes, reviews)
         return [
             {
                 **self._row(scene, answers[scene.id], tags[scene.id]),

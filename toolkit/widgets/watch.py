@@ -16,7 +16,7 @@ from typing import Any
 
 from toolkit.config import redact
 from toolkit.errors import ToolkitError
-from toolkit.execution.detach import event_line, log_file
+from toolkit.execution.detach import log_file, log_lines
 from toolkit.execution.progress import Progress
 from toolkit.execution.run import RunHandle
 
@@ -26,7 +26,6 @@ _LOOK_S = 0.25
 _FRAMES_S = 1.0  # how often the store is asked: more takes time from the run
 _LOG_LINES = 200
 _TAIL_BYTES = 20_000
-_QUIET = {"scene", "transfer"}
 
 
 @dataclass(frozen=True)
@@ -124,11 +123,10 @@ class Watch:
 
     def _listen(self) -> None:
         with suppress(ToolkitError):  # a run of another process has a log, or nothing
-            for event in self.run.events():
+            for line in log_lines(self.run.events()):
                 if self._stop.is_set():
                     return
-                if event.kind not in _QUIET:
-                    self._log.append(redact(event_line(event)))
+                self._log.append(line)
 
     def _tail(self) -> tuple[str, ...]:
         try:

@@ -20,7 +20,18 @@ from toolkit.insight.agreement import kappa
 from toolkit.insight.boundaries import bounded
 from toolkit.insight.search import search
 from toolkit.insight.summary import summarize
-from toolkit.records import Answer, Ask, Lineage, Review, Run, RunSource, Scene, Source, Tag
+from toolkit.records import (
+    Answer,
+    Ask,
+    Lineage,
+    Review,
+    ReviewAction,
+    Run,
+    RunSource,
+    Scene,
+    Source,
+    Tag,
+)
 from toolkit.stages.store import Store
 
 DESCRIBE = Ask(kind="description")
@@ -313,8 +324,8 @@ def test_agreement_is_counted(store: Store, handle: RunHandle) -> None:
     ann, bob = "aarra", "arrra"
     for id_, one, two in zip(ids, ann, bob, strict=True):
         for who, word in (("Ann", one), ("Bob", two)):
-            action = "accept" if word == "a" else "reject"
-            handle.review(id_, action=action, name="car", reviewer=who)  # type: ignore[arg-type]
+            action: ReviewAction = "accept" if word == "a" else "reject"
+            handle.review(id_, action=action, name="car", reviewer=who)
     handle.review(ids[0], action="accept", name="only Ann", reviewer="Ann")
     [row] = handle.agreement.to_dicts()
     assert (row["reviewer_a"], row["reviewer_b"], row["target"]) == ("Ann", "Bob", "tag")

@@ -19,7 +19,7 @@ from toolkit.execution.ray.remote import RemotePipeline
 from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.stores import PatientStore
 from toolkit.execution.ray.workers import Order
-from toolkit.execution.timeline import Span
+from toolkit.execution.trace import Span
 from toolkit.records import Record, Run
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from toolkit.execution.progress import Event, Progress, Tally
-from toolkit.execution.timeline import Span
+from toolkit.execution.trace import Span
 
 __all__ = ["Mirror"]
 

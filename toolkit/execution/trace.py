@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toolkit.config import redact
 
-__all__ = ["Span", "Spans", "write_timeline"]
+__all__ = ["Span", "Spans", "write_trace"]
 
 _KEPT = 100_000
 
@@ -56,7 +56,7 @@ class Spans:
         return (list(self._spans)[-fresh:] if fresh > 0 else []), self._given
 
 
-def write_timeline(path: Path, spans: Iterable[Span]) -> None:
+def write_trace(path: Path, spans: Iterable[Span]) -> None:
     """Write spans in Chrome's trace event format: a group a stage, a row a worker.
 
     Raises:
