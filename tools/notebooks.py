@@ -50,6 +50,11 @@ def render(path: Path, to: Path) -> None:
     book = read(path, as_version=4)
     where = {"metadata": {"path": str(path.parent)}}
     NotebookClient(book, timeout=600, kernel_name="python3", resources=where).execute()
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "text/html" in data:  # what a widget shows without a kernel
+                data.pop("application/vnd.jupyter.widget-view+json", None)
     exporter: Any = HTMLExporter
     page, _ = exporter().from_notebook_node(book)
     to.mkdir(parents=True, exist_ok=True)
