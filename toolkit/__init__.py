@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TagError,
         ToolkitError,
         TruthError,
+        VocabularyError,
     )
     from toolkit.execution.api import analyze, attach, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         Evidence,
         Failure,
         Frames,
+        Label,
         Question,
         Review,
         Run,
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
         Synthesis,
         Tag,
         Video,
+        Vocabulary,
     )
     from toolkit.stages.component import Options
     from toolkit.widgets.browser import browse
@@ -114,6 +117,7 @@ __all__ = [
     "Evidence",
     "Failure",
     "Frames",
+    "Label",
     "MediaError",
     "MissingExtraError",
     "ModelError",
@@ -148,6 +152,8 @@ __all__ = [
     "TruthRow",
     "Upload",
     "Video",
+    "Vocabulary",
+    "VocabularyError",
     "analyze",
     "analyzer",
     "attach",

@@ -13,7 +13,8 @@
     ├── AnalysisError            an analyzer could not answer
     │   └── ModelError           model weights are missing, damaged or do not fit
     ├── TagError                 a tagger failed
-    │   └── RuleError            a rule file has a mistake
+    │   ├── RuleError            a rule file has a mistake
+    │   └── VocabularyError      a vocabulary file has a mistake
     ├── TruthError               a truth file has a mistake, or is about other videos
     ├── StoreError               rows could not be written or read
     ├── ClusterError             a Ray cluster cannot be reached or does not fit
@@ -54,6 +55,7 @@ __all__ = [
     "TagError",
     "ToolkitError",
     "TruthError",
+    "VocabularyError",
     "choices",
 ]
 
@@ -169,6 +171,10 @@ class TagError(ToolkitError):
 
 class RuleError(TagError):
     """A rule file has a mistake; the message names its line."""
+
+
+class VocabularyError(TagError):
+    """A vocabulary file has a mistake; the message names its line."""
 
 
 class TruthError(ToolkitError):

@@ -73,7 +73,7 @@ def test_the_import_contracts_cover_every_plugin() -> None:
 
 
 def test_plugins_may_use_records_errors_contracts_and_hooks() -> None:
-    public = {"errors", "hooks", "hooks.specs", "net", "records", "stages"}
+    public = {"errors", "hooks", "hooks.specs", "net", "records", "stages", "tomls"}
     modules = {
         ".".join(path.relative_to(ROOT / "toolkit").with_suffix("").parts).removesuffix(".__init__")
         for folder in ("toolkit", "toolkit/hooks")

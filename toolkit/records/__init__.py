@@ -37,6 +37,7 @@ from toolkit.records.questions import Question
 from toolkit.records.runs import Completion, Failure, Lineage, Run, RunSource, RunStatus
 from toolkit.records.synthesis import Statement, Synthesis, SynthesisKind
 from toolkit.records.types import AnswerKind, AnswerType
+from toolkit.records.vocabulary import Label, Vocabulary
 
 __all__ = [
     "Analysis",
@@ -52,6 +53,7 @@ __all__ = [
     "Evidence",
     "Failure",
     "Frames",
+    "Label",
     "Lineage",
     "Part",
     "Question",
@@ -72,6 +74,7 @@ __all__ = [
     "SynthesisKind",
     "Tag",
     "Video",
+    "Vocabulary",
     "digest",
     "new_id",
     "now",
