@@ -29,6 +29,7 @@ __all__ = [
     "generation",
     "sampler_key",
     "synthesis_key",
+    "whole_generation",
 ]
 
 _BLOCK = 1 << 20
@@ -77,6 +78,18 @@ def generation(tagger: str, asks: Iterable[Sequence[str]]) -> str:
     """Tags depend on the tagger and on every answer it could read."""
     read: list[JsonValue] = [list(ask) for ask in sorted(map(tuple, asks))]
     return digest("tags", tagger, read)
+
+
+def whole_generation(tagger: str, detector: str, taggers: Iterable[str], vocabulary: str) -> str:
+    """A whole video's tags depend on how its scenes were found, and on all their tags.
+
+    Args:
+        tagger: The generation of the tagger's tags on scenes.
+        detector: The key of the scenes.
+        taggers: The generations of all tags on scenes.
+        vocabulary: The key of what these are read with; "" for none.
+    """
+    return digest("whole tags", tagger, detector, [*sorted(taggers)], vocabulary)
 
 
 def synthesis_key(

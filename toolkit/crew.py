@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from toolkit import cache
@@ -14,7 +15,7 @@ from toolkit.config import Settings
 from toolkit.errors import ConfigError, MissingExtraError, PrivacyError
 from toolkit.hooks import local
 from toolkit.hooks.manager import Made, PluginManager
-from toolkit.records import AnswerType, Ask, AskKind, Lineage, SynthesisKind
+from toolkit.records import AnswerType, Ask, AskKind, Lineage, SynthesisKind, Vocabulary
 from toolkit.stages.analysis import Analyzer
 from toolkit.stages.component import Component
 from toolkit.stages.decode import Decoder
@@ -24,6 +25,7 @@ from toolkit.stages.storage import Storage
 from toolkit.stages.store import Store
 from toolkit.stages.tags import Tagger
 from toolkit.stages.writing import NOTES, Prompt, Writer
+from toolkit.vocabulary import load_vocabulary
 
 __all__ = ["IN_WORDS", "Crew", "Job", "Order", "asked"]
 
@@ -68,6 +70,9 @@ class Crew:
 
     Attributes:
         lineage: The keys that all results of this crew carry.
+        vocabulary: The labels that people want to find.
+        labels: What is asked about for its probability: the settings' labels and, if a tagger reads
+            them, the vocabulary's phrasings.
 
     Raises:
         ToolkitError: A chosen plugin is unknown, cannot start, or is not allowed.
@@ -80,6 +85,7 @@ class Crew:
         self._fingerprints: dict[str, str] = {}
         self._lock = threading.Lock()
         self._downloaders: list[Downloader] | None = None
+        self.vocabulary = Vocabulary()
         try:
             self._hire()
         except BaseException:
@@ -87,28 +93,34 @@ class Crew:
             raise
 
     def _make(self, kind: type[C], stage: str, name: str) -> Made[C]:
-        made = self._plugins.make(kind, stage, name, self.settings)
+        made = self._plugins.make(kind, stage, name, self.settings, self.vocabulary)
         self._made.append(made.component)
         return made
 
     def _hire(self) -> None:
         settings = self.settings
+        if settings.tags.vocabulary:
+            path = settings.base / Path(settings.tags.vocabulary).expanduser()
+            self.vocabulary = load_vocabulary(path)
         self._hire_clouds()
         if settings.storage.to:
             self.clouds.target(settings.storage.to)  # raises before the work and not after it
         self.store = self._make(Store, "store", settings.store.plugin).component
         self._hire_readers()
         self.sampler_key = cache.sampler_key(settings.sampling)
+        taggers = [self._make(Tagger, "tags", name) for name in _names(settings, "tags")]
+        self.labels = self._labels(made.component for made in taggers)
         self.analyzers = [self._analyzer(name) for name in _names(settings, "analysis")]
         self.asked = asked(self.analyzers)
-        self.taggers = [self._tagger(name) for name in _names(settings, "tags")]
+        self.taggers = [self._tagger(made) for made in taggers]
         self.orders = self._orders()
         self.lineage = Lineage(
             detector=self.detector_key,
             sampler=self.sampler_key,
             asks=tuple(self.asked),
-            generations=tuple(job.key for job in self.taggers),
+            generations=(*(job.key for job in self.taggers), *self.whole_keys.values()),
             syntheses=tuple(order.key for order in self.orders),
+            vocabulary=self.vocabulary,
         )
 
     def _hire_clouds(self) -> None:
@@ -147,12 +159,32 @@ class Crew:
             yield Ask(kind="question", name=question.text, type=question.type)
         if options.sentiment:
             yield Ask(kind="sentiment")
-        if options.labels:
-            yield Ask(kind="labels", type=AnswerType(kind="many_of", choices=options.labels))
+        if self.labels:
+            yield Ask(kind="labels", type=AnswerType(kind="many_of", choices=self.labels))
+        if options.tags:
+            yield Ask(kind="tags")
 
-    def _tagger(self, name: str) -> Job[Tagger]:
-        made = self._make(Tagger, "tags", name)
-        return Job(name, made.component, cache.generation(_fingerprint(made), self.asked))
+    def _labels(self, taggers: Iterable[Tagger]) -> tuple[str, ...]:
+        own = self.settings.analysis.labels
+        if not any(tagger.reads_labels for tagger in taggers):
+            return own
+        known = {label.casefold() for label in own}
+        return (*own, *(one for one in self.vocabulary.phrasings if one.casefold() not in known))
+
+    def _tagger(self, made: Made[Tagger]) -> Job[Tagger]:
+        key = cache.generation(_fingerprint(made), self.asked)
+        return Job(made.plugin.name, made.component, key)
+
+    @property
+    def whole_keys(self) -> dict[str, str]:
+        """The keys of whole videos' tags, by the tagger that gives them."""
+        every = [job.key for job in self.taggers]
+        vocabulary = self.vocabulary.key if self.vocabulary.labels else ""
+        return {
+            job.name: cache.whole_generation(job.key, self.detector_key, every, vocabulary)
+            for job in self.taggers
+            if job.component.tags_videos
+        }
 
     def _orders(self) -> list[Order]:
         """What the first analyzer that can write is to write about every video.

@@ -36,6 +36,7 @@ from toolkit.stages.sampling import frames_of, size_of
 from toolkit.stages.tags import merge
 from toolkit.stages.tones import with_method
 from toolkit.synthesis import Synthesizer
+from toolkit.wholes import Wholes
 from toolkit.work import Trouble, Work, pending, scanned, wrapped
 
 __all__ = ["Pipeline", "cancel_request"]
@@ -65,6 +66,7 @@ class Pipeline:
         self.crew = crew or Crew(settings, plugins)
         self.store = self.crew.store
         self.synthesizer = Synthesizer(self.crew)
+        self.wholes = Wholes(self.crew)
 
     @contextmanager
     def stage(self, name: str, item: str) -> Iterator[None]:

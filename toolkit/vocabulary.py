@@ -25,6 +25,13 @@ def load_vocabulary(path: Path) -> Vocabulary:
     labels = [_label(table) for table in tables]
     _check_words(labels, tables)
     _check_tree(labels, tables)
+    above = {folded(label.parent) for label in labels}
+    labels = [
+        label.model_copy(update={"phrasing": ""})
+        if folded(label.name) in above and "phrasing" not in table.values
+        else label
+        for label, table in zip(labels, tables, strict=True)
+    ]
     return Vocabulary(labels=tuple(labels))
 
 

@@ -55,7 +55,9 @@ class OpenAIAnalyzer(Analyzer, Writer):
     """
 
     overhead = 64  # of chat templates
-    kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment", "labels"})
+    kinds: frozenset[AskKind] = frozenset(
+        {"description", "question", "sentiment", "labels", "tags"}
+    )
 
     def __init__(self, options: OpenAIOptions, base: Path) -> None:
         self.remote = not is_loopback(options.url)

@@ -40,7 +40,9 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
     """
 
     overhead = 32  # the chat template's
-    kinds: frozenset[AskKind] = frozenset({"description", "question", "sentiment", "labels"})
+    kinds: frozenset[AskKind] = frozenset(
+        {"description", "question", "sentiment", "labels", "tags"}
+    )
     accelerated = True
     batch_size = 32  # out of which scenes of like length share batches
 

@@ -14,9 +14,9 @@ from pydantic import JsonValue
 
 from toolkit.errors import choices
 from toolkit.records import Scene, SentimentLabel, Video
-from toolkit_tag_rules.subject import Subject
+from toolkit_tag_rules.subject import Subject, WholeSubject
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "Of"]
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -50,13 +50,31 @@ def _comparable(record: type[Video | Scene]) -> dict[str, type]:
     return kinds
 
 
-FIELDS: dict[str, dict[str, type]] = {
-    "video": _comparable(Video),
-    "scene": {**_comparable(Scene), "duration_s": float},
-    "sentiment": {"": str, "confidence": float},
+Of = Literal["scene", "video"]
+FIELDS: dict[Of, dict[str, dict[str, type]]] = {
+    "scene": {
+        "video": _comparable(Video),
+        "scene": {**_comparable(Scene), "duration_s": float},
+        "sentiment": {"": str, "confidence": float},
+    },
+    "video": {
+        "video": _comparable(Video),
+        "scenes": dict.fromkeys(("count", "mean_s", "shortest_s", "longest_s"), float),
+    },
 }
-OPEN = {"signals": "brightness", "labels": "car", "answers": "How many people?"}
+"""The fields that a rule of a scene or of a whole video may name, by group, with their types."""
+OPEN: dict[Of, dict[str, str]] = {
+    "scene": {
+        "signals": "brightness",
+        "labels": "car",
+        "answers": "How many people?",
+        "info": "uploader",
+    },
+    "video": {"count": "car", "share": "car", "seconds": "car", "info": "uploader"},
+}
 """Groups whose names are up to analyzers and users, so that any is right, with an example."""
+_NAMES: dict[Of, str] = {"scene": "scene", "video": "whole video"}
+SUMS = {"count", "share", "seconds"}
 
 
 @dataclass(frozen=True)
@@ -69,8 +87,12 @@ class Comparison:
     value: Value
 
     @classmethod
-    def parse(cls, text: str) -> Comparison:
+    def parse(cls, text: str, of: Of = "scene") -> Comparison:
         """Read a comparison.
+
+        Args:
+            text: What is written.
+            of: What the rule is of.
 
         Raises:
             ValueError: It has a mistake; the message says which, and what would be right.
@@ -83,7 +105,7 @@ class Comparison:
             )
         field, sign, written = shape.groups()
         group, _, name = field.partition(".")
-        kind = _kind_of(field, group, name)
+        kind = _kind_of(field, group, name, of)
         value = _literal(written, text)
         if not isinstance(value, float) and sign not in {"==", "!="}:
             raise ValueError(f"'{text}': only numbers have an order; use == or !=")
@@ -100,7 +122,7 @@ class Comparison:
         """The field's name as people write it."""
         return f"{self.group}.{self.name}" if self.name else self.group
 
-    def hold(self, subject: Subject) -> str | None:
+    def hold(self, subject: Subject | WholeSubject) -> str | None:
         """How the comparison holds, in words, or None where it does not.
 
         A field that is missing, or of another type than the value, makes it not hold, even with !=.
@@ -120,7 +142,8 @@ class Comparison:
         if not holds:
             return None
         seen = "" if self.sign == "==" else f" {_show(found)}"
-        return f"{self.field}{seen} {self.sign} {_show(wanted)}"
+        note = subject.scenes_with(self.name) if self.group in SUMS else ""
+        return f"{self.field}{seen} {self.sign} {_show(wanted)}{note}"
 
     def _hold_of_many(self, found: list[JsonValue]) -> str | None:
         """Of several choices, ``==`` says that one is among them and ``!=`` that it is not."""
@@ -132,21 +155,26 @@ class Comparison:
         return f"{self.field} {self.sign} {_show(self.value)}"
 
 
-def _kind_of(field: str, group: str, name: str) -> type | None:
+def _kind_of(field: str, group: str, name: str, of: Of) -> type | None:
     """The type of a field's values, None where it can be any."""
-    if group in OPEN:
+    fields, free = FIELDS[of], OPEN[of]
+    if group in free:
         if not name:
-            raise ValueError(f"'{group}' needs a name, as in {group}.{OPEN[group]}")
-        return None
-    known = [f"{g}.{n}" if n else g for g, names in FIELDS.items() for n in names]
+            raise ValueError(f"'{group}' needs a name, as in {group}.{free[group]}")
+        return float if group in SUMS else None
+    known = [f"{g}.{n}" if n else g for g, names in fields.items() for n in names]
     if field not in known:
-        if group in FIELDS:
+        other: Of = "video" if of == "scene" else "scene"
+        if group in fields:
             known = [f for f in known if f.partition(".")[0] == group]
+        elif group in FIELDS[other] or group in OPEN[other]:
+            now = 'of = "video"' if other == "video" else 'no of = "video"'
+            raise ValueError(f"'{field}' is of a {_NAMES[other]}: the rule needs {now}")
         else:
-            known = [*FIELDS, *OPEN]
+            known = [*fields, *free]
             field = group
         raise ValueError(f"there is no field '{field}'. {choices(field, known)}")
-    return FIELDS[group][name]
+    return fields[group][name]
 
 
 def _literal(written: str, text: str) -> Value:

@@ -33,7 +33,7 @@ def load(folder: Path, text: str) -> Vocabulary:
 
 def test_all_that_a_label_says(tmp_path: Path) -> None:
     found = load(tmp_path, FULL)
-    vehicle = Label(name="vehicle", phrasing="vehicle")
+    vehicle = Label(name="vehicle", phrasing="")  # a mere category
     car = Label(
         name="car",
         phrasing="a car or taxi",
@@ -47,7 +47,9 @@ def test_all_that_a_label_says(tmp_path: Path) -> None:
     assert found.find("AUTOMOBILE") == found.find(" motor\tcar") == found.find("Car") == car
     assert found.find("a car or taxi") is None
     assert [*found.above("automobile")] == [car, vehicle]
-    assert found.phrasings == ("a car or taxi", "vehicle")
+    assert found.phrasings == ("a car or taxi",)
+    asked = load(tmp_path, FULL.replace('"vehicle"\n\n', '"vehicle"\nphrasing = "vehicles"\n\n'))
+    assert asked.phrasings == ("a car or taxi", "vehicles")
     assert Vocabulary.model_validate_json(found.model_dump_json()) == found
 
 

@@ -150,6 +150,9 @@ class Analysis(Section):
     labels: Words = Field(
         (), description="Labels whose probability is told for every scene, such as car, night."
     )
+    tags: bool = Field(
+        False, description="Ask for tags of every scene, in the analyzer's own words."
+    )
     summary: bool = Field(
         False, description="Sum up every video from what was said about its scenes."
     )
@@ -187,6 +190,11 @@ class Tags(Section):
     """Analysis -> tags."""
 
     plugin: Words = Field(("rules",), description="The taggers, in order.")
+    vocabulary: str = Field(
+        "",
+        description="A file of labels (TOML): phrasings, synonyms, thresholds, what excludes what, "
+        "and the tree of categories; empty: none.",
+    )
 
 
 class Store(Section):

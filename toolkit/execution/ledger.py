@@ -187,10 +187,14 @@ class Ledger:
 
     def synthesized(self, way: Way, troubles: Sequence[Trouble] = ()) -> None:
         """What was to be written about the whole video is saved, but for this."""
+        self.troubled(way, troubles)
+        self._tally.did("synthesize")
+
+    def troubled(self, way: Way, troubles: Sequence[Trouble]) -> None:
+        """This could not be done for a whole video."""
         for trouble in troubles:
             way.failed = True
             self.fail(trouble.stage, way.sources[0].uri, trouble.error, way=way)
-        self._tally.did("synthesize")
 
     def close(self, way: Way) -> None:
         """All that there is to do about the video is done."""

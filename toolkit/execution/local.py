@@ -26,7 +26,7 @@ from toolkit.execution.feed import Feed
 from toolkit.execution.ledger import Way
 from toolkit.execution.supervisor import Supervisor
 from toolkit.pipeline import Pipeline
-from toolkit.records import Run, Source
+from toolkit.records import Run, Source, Video
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
@@ -220,8 +220,14 @@ class LocalEngine(Supervisor):
             with self.pipeline.stage("tag", work.scene.id):
                 self.pipeline.tag(work)
 
+    def _tag_whole(self, video: Video) -> Sequence[Trouble]:
+        return self.pipeline.wholes.tag(video)
+
     def _finish(self, way: Way) -> None:
-        """All scenes of a video are saved: close it, or have it written about first."""
+        """All scenes of a video are saved: tag it as a whole, have it written about, close it."""
+        if way.whole and self.pipeline.crew.whole_keys:
+            with suppress(CancelledError), self.pipeline.stage("tag", way.video.id):
+                self.ledger.troubled(way, self._tag_whole(way.video))
         if not self.pipeline.crew.orders:
             self.ledger.close(way)
         elif not way.whole:

@@ -20,7 +20,7 @@ from toolkit.records import Analysis, Answer, Scene, Video
 from toolkit.revisit import revisited
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
-from toolkit.stages.tags import merge
+from toolkit.stages.tags import apart, named
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,7 +117,8 @@ def _tags(
     import polars as pl
 
     (job,) = [job for job in crew.taggers if job.name == name]
-    tags = merge(job.component.tag(scene, Analysis.of(scene.id, said[scene.id]), video))
+    given = job.component.tag(scene, Analysis.of(scene.id, said[scene.id]), video)
+    tags = apart(named(given, crew.vocabulary), crew.vocabulary)
     schema = {"label": pl.String(), "score": pl.Float64(), "why": pl.String()}
     return columns.frame([[tag.label, tag.score, tag.why] for tag in tags], schema)
 

@@ -24,6 +24,7 @@ from toolkit.config.settings import Plugins
 from toolkit.errors import MissingExtraError, PluginError, ToolkitError, choices
 from toolkit.hooks import local
 from toolkit.hooks.specs import KINDS, PROJECT, Context, HookSpecs, Plugin
+from toolkit.records import Vocabulary
 from toolkit.stages.component import Component, Options
 
 __all__ = ["Broken", "Made", "PluginManager", "configure", "discover"]
@@ -186,7 +187,14 @@ class PluginManager:
             models.setdefault(stage, {})[name] = plugin.options
         return models
 
-    def make(self, kind: type[C], stage: str, name: str, settings: Settings) -> Made[C]:
+    def make(
+        self,
+        kind: type[C],
+        stage: str,
+        name: str,
+        settings: Settings,
+        vocabulary: Vocabulary | None = None,
+    ) -> Made[C]:
         """A plugin's working object, of the kind that its stage's contract names.
 
         Raises:
@@ -197,7 +205,9 @@ class PluginManager:
         options = settings.options.get(stage, {}).get(name, plugin.options())
         assert isinstance(options, Options)
         try:
-            component = plugin.factory(options, Context(settings.workspace, settings.base))
+            labels = vocabulary or Vocabulary()
+            context = Context(settings.workspace, settings.base, vocabulary=labels)
+            component = plugin.factory(options, context)
         except ToolkitError:
             raise
         except ImportError as error:

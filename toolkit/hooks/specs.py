@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import pluggy
 
 from toolkit.config.machine import cores
+from toolkit.records import Vocabulary
 from toolkit.stages.component import Component, Options
 from toolkit.stages.models import Models
 
@@ -52,11 +53,13 @@ class Context:
         workspace: Folder for what the toolkit keeps; it exists.
         base: Folder that relative paths in options start from: that of the config file.
         cores: CPU cores that may be used, which a container's limits make fewer than there are.
+        vocabulary: The labels that ``[tags] vocabulary`` names; without, it has none.
     """
 
     workspace: Path
     base: Path
     cores: int = field(default_factory=cores)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
 
 @dataclass(frozen=True, kw_only=True)

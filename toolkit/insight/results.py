@@ -14,6 +14,7 @@ from pathlib import PurePath
 from toolkit.insight import boundaries, machine, reviews
 from toolkit.records import Answer, Review, Run, RunSource, Scene, Source, Synthesis, Tag, Video
 from toolkit.stages.store import Store
+from toolkit.stages.tags import apart, named
 
 __all__ = [
     "answers_of",
@@ -124,15 +125,29 @@ def tags_on(
     """
     scenes = list(scenes)
     words = reviews_of(store, scenes) if words is None else words
-    given = machine.tags_on(store, run, {reviews.origin(scene.id) for scene in scenes})
+    ids = {reviews.origin(scene.id) for scene in scenes}
+    given = machine.tags_on(store, run, ids)
     found = {}
     for scene in scenes:
         own = [
             tag if tag.scene_id == scene.id else _moved(tag, scene)
             for tag in given[reviews.origin(scene.id)]
         ]
-        found[scene.id] = reviews.tagged(scene.id, scene.video_id, own, words[scene.id])
+        found[scene.id] = _reviewed(run, scene.id, scene.video_id, own, words[scene.id])
     return found
+
+
+def _reviewed(
+    run: Run, subject_id: str, video_id: str, tags: Iterable[Tag], words: Iterable[Review]
+) -> list[Tag]:
+    """One tag a label, with the reviews that win.
+
+    Of labels that exclude each other those of people stay, and else the likeliest.
+    """
+    vocabulary = run.lineage.vocabulary
+    tagged = reviews.tagged(subject_id, video_id, named(tags, vocabulary), words)
+    sure = {tag.label for tag in tagged if tag.tagger == reviews.BY}
+    return apart(tagged, vocabulary, sure)
 
 
 def _moved(tag: Tag, scene: Scene) -> Tag:
@@ -147,7 +162,7 @@ def video_tags_of(store: Store, run: Run, videos: Iterable[Video]) -> dict[str, 
     for review in store.stream(Review, video_id=list(given), scene_id=None, target="tag"):
         words.setdefault(review.video_id, []).append(review)
     return {
-        id_: reviews.tagged(id_, id_, tags, reviews.winners(words.get(id_, ())))
+        id_: _reviewed(run, id_, id_, tags, reviews.winners(words.get(id_, ())))
         for id_, tags in given.items()
     }
 

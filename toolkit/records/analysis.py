@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
 from toolkit.records.base import Part, Record, digest, new_id, now
-from toolkit.records.media import Scene
+from toolkit.records.media import Scene, Video
 from toolkit.records.types import AnswerType
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "Tag",
 ]
 
-AskKind = Literal["description", "question", "sentiment", "signals", "labels"]
+AskKind = Literal["description", "question", "sentiment", "signals", "labels", "tags"]
 SentimentLabel = Literal["positive", "neutral", "negative"]
 ReviewTarget = Literal["tag", "description", "answer", "sentiment", "boundary"]
 ReviewAction = Literal["accept", "reject", "edit", "add", "withdraw"]
@@ -128,7 +129,8 @@ class Sentiment(Part):
 class Analysis(Part):
     """All that analyzers said about a scene, put together from its answers.
 
-    This is what taggers read: ``description`` is "" where nobody described the scene.
+    This is what taggers read: ``description`` is "" where nobody described the scene, ``labels``
+    are probabilities, ``proposed`` the tags that analyzers gave in words of their own.
     """
 
     scene_id: str
@@ -137,6 +139,7 @@ class Analysis(Part):
     sentiment: Sentiment | None = None
     signals: dict[str, JsonValue] = {}
     labels: dict[str, float] = {}
+    proposed: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
 
     @classmethod
@@ -152,6 +155,8 @@ class Analysis(Part):
                 data["sentiment"] = Sentiment.model_validate(
                     {"label": answer.value, "confidence": answer.confidence}
                 )
+            elif answer.kind == "tags":
+                data["proposed"] = _listed(answer.text)
             elif isinstance(answer.value, dict):
                 data[answer.kind].update(answer.value)
         return cls(scene_id=scene_id, answers=answers, **data)
@@ -175,6 +180,23 @@ class Analysis(Part):
         return "\n".join([self.description, *self.questions.values()]).strip()
 
 
+_BULLET = re.compile(r"^(?:[-*\u2022#]+|\d+[.)])\s+")
+_MOST_WORDS = 5  # a tag is no sentence
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The tags that a model wrote: between commas, semicolons or lines, each once, in lower case.
+
+    What has more than a few words is no tag, and left out.
+    """
+    found: dict[str, None] = {}
+    for part in re.split(r"[,;\n]", text):
+        word = _BULLET.sub("", part.strip()).strip(" \t\"'`.#[]*").lower()
+        if word and len(word.split()) <= _MOST_WORDS:
+            found[" ".join(word.split())] = None
+    return tuple(found)
+
+
 class Tag(Record):
     """A label that holds for a scene (or, with no ``scene_id``, for the whole video).
 
@@ -195,15 +217,16 @@ class Tag(Record):
     def __init__(self, label: str, **data: Any) -> None:
         super().__init__(**{"label": label, **data})
 
-    def placed(self, scene: Scene, tagger: str, generation: str) -> Tag:
-        """This tag, on this scene."""
+    def placed(self, on: Scene | Video, tagger: str, generation: str) -> Tag:
+        """This tag, on this scene or on this whole video."""
+        scene_id, video_id = (on.id, on.video_id) if isinstance(on, Scene) else (None, on.id)
         return Tag(
             self.label,
-            id=digest("tag", scene.id, generation, self.label),
+            id=digest("tag", on.id, generation, self.label),
             score=self.score,
             why=self.why,
-            scene_id=scene.id,
-            video_id=scene.video_id,
+            scene_id=scene_id,
+            video_id=video_id,
             tagger=tagger,
             generation=generation,
         )

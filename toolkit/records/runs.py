@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from toolkit.records.base import Part, Record, digest, new_id, now
 from toolkit.records.media import Source
+from toolkit.records.vocabulary import Vocabulary
 
 __all__ = ["Completion", "Failure", "Lineage", "Run", "RunSource", "RunStatus"]
 
@@ -57,13 +58,17 @@ class Failure(Record):
 
 
 class Lineage(Part):
-    """The fingerprints that a run's results carry: with them a store finds exactly its rows."""
+    """The fingerprints that a run's results carry: with them a store finds exactly its rows.
+
+    ``vocabulary`` is what its tags are read with: synonyms, what excludes what, the tree.
+    """
 
     detector: str = ""
     sampler: str = ""
     asks: tuple[tuple[str, str], ...] = ()  # (analyzer fingerprint, ask key)
     generations: tuple[str, ...] = ()  # of tags
     syntheses: tuple[str, ...] = ()  # generations of what is said about whole videos
+    vocabulary: Vocabulary = Vocabulary()
 
 
 class Run(Record):

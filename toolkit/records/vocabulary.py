@@ -18,7 +18,8 @@ class Label(Part):
 
     Attributes:
         name: What the tag is called.
-        phrasing: What the model is asked about; its probability decides.
+        phrasing: What the model is asked about; its probability decides. "" for a mere category,
+            which others are kinds of, and which is not asked about.
         synonyms: Other words for it, in any case, that analyzers and rules may use.
         parent: The name of the label that this one is a kind of; "" at the top.
         threshold: From this probability on it holds, 0 to 1.
@@ -60,7 +61,7 @@ class Vocabulary(Part):
     @property
     def phrasings(self) -> tuple[str, ...]:
         """What the model is asked about, in an order that is not that of the file."""
-        return tuple(sorted(label.phrasing for label in self.labels))
+        return tuple(sorted(label.phrasing for label in self.labels if label.phrasing))
 
     @cached_property
     def _known(self) -> dict[str, Label]:
@@ -90,7 +91,7 @@ class Vocabulary(Part):
         return {
             label.name: label.probability(scores[label.phrasing])
             for label in self.labels
-            if label.phrasing in scores
+            if label.phrasing and label.phrasing in scores
         }
 
 

@@ -36,6 +36,7 @@ HOLES = {
     "one_of": ("question", "choices"),
     "many_of": ("question", "choice"),
     "label": ("label",),
+    "tags": (),
     "json": ("question",),
     "writer": (),
     "summary": ("notes",),
@@ -51,9 +52,9 @@ class Prompts:
     """The texts by name, without the line end at their end.
 
     ``system`` is what the model is told to be; ``frames`` follows the frames, ``{times}`` being
-    their times in seconds; ``describe…`` and ``sentiment`` are questions; ``writer`` is what the
-    model is told to be where it writes about a whole video, of which ``summary``, ``chapters`` and
-    ``answer`` ask; the others are the words around a question of their type.
+    their times in seconds; ``describe…``, ``sentiment`` and ``tags`` are questions; ``writer`` is
+    what the model is told to be where it writes about a whole video, of which ``summary``,
+    ``chapters`` and ``answer`` ask; the others are the words around a question of their type.
     """
 
     texts: Mapping[str, str]
@@ -108,8 +109,8 @@ class Prompts:
             return self.texts[STYLES[self.style]]
         if ask.kind == "labels":
             return self.texts["label"]
-        if ask.kind == "sentiment":
-            return self.texts["sentiment"]
+        if ask.kind in ("sentiment", "tags"):
+            return self.texts[ask.kind]
         form = ask.type
         words = {"question": ask.name.strip(), "choices": ", ".join(form.choices)}
         if form.kind == "json":

@@ -16,6 +16,7 @@ from toolkit.records import (
     Completion,
     Evidence,
     Failure,
+    Label,
     Lineage,
     Record,
     Review,
@@ -28,10 +29,20 @@ from toolkit.records import (
     Synthesis,
     Tag,
     Video,
+    Vocabulary,
 )
 
 __all__ = ["TEXT", "description", "full_records", "scene", "synthesis"]
 
+_LABEL = Label(
+    name="bil",
+    phrasing="a car",
+    synonyms=("car", "auto"),
+    parent="vehicle",
+    threshold=0.75,
+    exclusive="traffic",
+    calibration=(1.5, -0.25),
+)
 TEXT = "naïve café — 東京 🎬 \"quoted\" 'single' 100% \\ back\nnew line\ttab $5 <b>&amp;</b>"
 """Text with whatever breaks careless quoting."""
 
@@ -213,6 +224,7 @@ def full_records() -> dict[type[Record], Record]:
                 asks=(("analyzer-1", "ask-2"), ("analyzer-1", "ask-1")),
                 generations=("gen-2", "gen-1"),
                 syntheses=("syn-2", "syn-1"),
+                vocabulary=Vocabulary(labels=(_LABEL,)),
             ),
             versions={"toolkit": "0.1.0"},
             host="häst",

@@ -137,7 +137,10 @@ def test_the_latest_word_counts_and_can_be_taken_back(store: Store, run: Run, fi
     store.save([say(first, "withdraw", "night", reviewer="Ann")])
     assert "night" in labels(store, run)
     store.save([say(first, "withdraw", "night")])
-    assert frames.tags(store, run)["tagger"].unique().sort().to_list() == ["labels", "rules"]
+    assert frames.tags(store, run)["tagger"].unique().sort().to_list() == [
+        "labels",
+        "rules, labels",
+    ]
     store.save([say(first, "edit", "night", "dusk")])
     assert sorted(labels(store, run)) == ["car", "dusk"]
 

@@ -16,10 +16,10 @@ from toolkit.execution.ray.hands import Hand, spent_s
 from toolkit.execution.ray.metrics import Gauges
 from toolkit.execution.ray.pools import Agency, Pool
 from toolkit.execution.ray.remote import RemotePipeline
-from toolkit.records import Run
+from toolkit.records import Run, Video
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
-from toolkit.work import Work
+from toolkit.work import Trouble, Work
 
 __all__ = ["RayEngine"]
 
@@ -125,6 +125,9 @@ class RayEngine(LocalEngine):
     def _tag(self, works: Sequence[Work]) -> None:
         with suppress(CancelledError):  # what is analyzed is saved, and tagged by the next run
             self.pipeline.tag_all(works, self.cancel)
+
+    def _tag_whole(self, video: Video) -> Sequence[Trouble]:
+        return self.pipeline.tag_whole(self._tagger, video, self.cancel)
 
     def _route(self, work: Work) -> None:
         if work.frames is not None and not work.missing:

@@ -11,7 +11,7 @@ from toolkit.config import Settings
 from toolkit.crew import Crew, Job, Order, asked
 from toolkit.errors import PluginError
 from toolkit.hooks.manager import PluginManager
-from toolkit.records import Ask, SynthesisKind
+from toolkit.records import Ask, SynthesisKind, Vocabulary
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
 from toolkit.stages.store import Store
@@ -39,14 +39,17 @@ class AnalyzerKeys:
 class Keys:
     """The keys that a run's rows carry, made where the run was asked for.
 
-    ``taggers`` are names and keys; ``orders`` what is to be written about videos, with the place
-    of the analyzer that writes it.
+    ``labels`` and ``vocabulary`` are those of the crew, so that no node needs the file; ``taggers``
+    are names, keys and whether they tag whole videos; ``orders`` what is to be written about
+    videos, with the place of the analyzer that writes it.
     """
 
     detector: str
     sampler: str
     analyzers: tuple[AnalyzerKeys, ...]
-    taggers: tuple[tuple[str, str], ...]
+    labels: tuple[str, ...]
+    vocabulary: Vocabulary
+    taggers: tuple[tuple[str, str, bool], ...]
     orders: tuple[tuple[SynthesisKind, str, Prompt, str, int], ...]
 
     @classmethod
@@ -65,7 +68,9 @@ class Keys:
                 )
                 for job in crew.analyzers
             ),
-            tuple((job.name, job.key) for job in crew.taggers),
+            crew.labels,
+            crew.vocabulary,
+            tuple((job.name, job.key, job.component.tags_videos) for job in crew.taggers),
             tuple(
                 (one.kind, one.name, one.prompt, one.key, crew.analyzers.index(one.job))
                 for one in crew.orders
@@ -90,6 +95,9 @@ class _Elsewhere(Analyzer):
 
 
 class _ElsewhereTagger(Tagger):
+    def __init__(self, *, tags_videos: bool) -> None:
+        self.tags_videos = tags_videos
+
     def tag(self, scene: Any, analysis: Any, video: Any) -> Iterable[Any]:
         raise NotImplementedError("It is at work in another process.")
 
@@ -125,6 +133,7 @@ class RayCrew(Crew):
 
     def _hire(self) -> None:
         keys, role = self._keys, self._role
+        self.labels, self.vocabulary = keys.labels, keys.vocabulary
         self._hire_clouds()
         self.detector_key, self.sampler_key = keys.detector, keys.sampler
         if role in ("acquire", "scan"):
@@ -139,10 +148,13 @@ class RayCrew(Crew):
             self.analyzers[self._place] = job = self._analyzer(mine.name)
             self._agree(f"analyzer '{job.name}'", job.key, mine.key)
         self.asked = asked(self.analyzers)
-        self.taggers = [Job(name, _ElsewhereTagger(), key) for name, key in keys.taggers]
+        self.taggers = [
+            Job(name, _ElsewhereTagger(tags_videos=whole), key) for name, key, whole in keys.taggers
+        ]
         if role == "tag":
-            self.taggers = [self._tagger(name) for name, _ in keys.taggers]
-            for job_, (name, key) in zip(self.taggers, keys.taggers, strict=True):
+            made = [self._make(Tagger, "tags", name) for name, _, _ in keys.taggers]
+            self.taggers = [self._tagger(one) for one in made]
+            for job_, (name, key, _) in zip(self.taggers, keys.taggers, strict=True):
                 self._agree(f"tagger '{name}'", job_.key, key)
         self.orders = [
             Order(kind, name, prompt, key, self.analyzers[place])

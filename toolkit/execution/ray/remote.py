@@ -15,9 +15,10 @@ from toolkit.errors import PoisonError
 from toolkit.execution.ray.deaths import Crash, LostError
 from toolkit.execution.ray.hands import Hand
 from toolkit.execution.ray.keys import RayCrew
+from toolkit.execution.ray.listed import Listed
 from toolkit.execution.ray.parts import Parts
 from toolkit.execution.ray.room import Room
-from toolkit.execution.ray.workers import Listed
+from toolkit.execution.ray.tries import Tries
 from toolkit.hooks.manager import PluginManager
 from toolkit.pipeline import Pipeline
 from toolkit.records import Answer, Scene, Source, Video, new_id
@@ -31,7 +32,6 @@ __all__ = ["AHEAD", "RemotePipeline"]
 log = logging.getLogger(__name__)
 AHEAD = 2
 """Items (a scene, and its frames) that a scan makes before they are asked for."""
-_NODES_PER_ATTEMPT = 3  # a node that dies says little about what was on it
 
 
 class RemotePipeline(Pipeline):
@@ -190,6 +190,14 @@ class RemotePipeline(Pipeline):
             untagged = [work for work in works if work.new or not work.tagged]
             self._share_out("tag", "Tagging", untagged, call, cancel)
 
+    def tag_whole(self, hand: Hand, video: Video, cancel: Cancel) -> Sequence[Trouble]:
+        """Tag a video as a whole, as :meth:`toolkit.wholes.Wholes.tag` does."""
+        if not self.wholes.lacking(video):
+            return []
+        name = f"tag {video.id[:12]}"
+        tries = self._tries("Tagging the whole video", cancel)
+        return tries.troubles("tag", lambda: hand.call("tag_whole", video, name=name))
+
     def _share_out(
         self,
         stage: str,
@@ -222,7 +230,7 @@ class RemotePipeline(Pipeline):
                     work.answers += [row for row in new if isinstance(row, Answer)]
                     work.troubles += troubles
 
-    def _reread(self, works: Sequence[Work], tries: dict[str, _Tries]) -> list[Work]:
+    def _reread(self, works: Sequence[Work], tries: dict[str, Tries]) -> list[Work]:
         for work in works:
             source = self._sources[work.video.id]
             while True:
@@ -236,38 +244,13 @@ class RemotePipeline(Pipeline):
                     tries[work.scene.id].count(crash)
         return list(works)
 
-    def _tries(self, what: str, cancel: Cancel) -> _Tries:
-        return _Tries(what, self.settings.ray.attempts, cancel)
+    def _tries(self, what: str, cancel: Cancel) -> Tries:
+        return Tries(what, self.settings.ray.attempts, cancel)
 
     def close(self) -> None:
         """Free what is here."""
         self._reader.close()
         super().close()
-
-
-class _Tries:
-    """How often an item's worker died."""
-
-    def __init__(self, what: str, most: int, cancel: Cancel) -> None:
-        self._what, self._most, self._cancel = what, most, cancel
-        self._points = 0.0
-
-    def count(self, crash: Crash) -> None:
-        """One time more.
-
-        Raises:
-            PoisonError: That is often enough.
-            CancelledError: The worker was ended, for the run was cancelled.
-        """
-        self._cancel.check()
-        self._points += 1.0 if crash.guilty else 1.0 / _NODES_PER_ATTEMPT
-        if self._points >= self._most - 0.01:
-            raise PoisonError(
-                f"{self._what} ended {self._most} worker processes in a row, "
-                f"the last one so: {crash.reason}",
-                hint="It is left out. A process that needs too much memory is ended, too: look at "
-                "the workers' logs.",
-            )
 
 
 class _RemoteSynthesizer(Synthesizer):
@@ -281,15 +264,7 @@ class _RemoteSynthesizer(Synthesizer):
         """The troubles of writing about a video."""
         if not self.lacks(video):
             return []
-        tries = _Tries("Writing about the video", self._pipeline.settings.ray.attempts, cancel)
-        while True:
-            try:
-                name = f"synthesize {video.id[:12]}"
-                troubles: list[Trouble] = self._pipeline.hand.call("synthesize", video, name=name)
-            except Crash as crash:
-                try:
-                    tries.count(crash)
-                except PoisonError as error:
-                    return [Trouble("synthesize", error)]
-            else:
-                return troubles
+        name = f"synthesize {video.id[:12]}"
+        tries = Tries("Writing about the video", self._pipeline.settings.ray.attempts, cancel)
+        hand = self._pipeline.hand
+        return tries.troubles("synthesize", lambda: hand.call("synthesize", video, name=name))

@@ -11,8 +11,15 @@ from typing import Any
 
 from toolkit import logs
 from toolkit.acquire import Skipped
-from toolkit.errors import AnalysisError, DecodeError, DownloadError, SourceError, TagError
+from toolkit.errors import (
+    AnalysisError,
+    DecodeError,
+    SourceError,
+    TagError,
+    ToolkitError,
+)
 from toolkit.execution.ray.keys import Keys, RayCrew, Role
+from toolkit.execution.ray.listed import Listed
 from toolkit.execution.ray.parcel import Parcel
 from toolkit.execution.ray.stores import RemoteStore
 from toolkit.outlines import Outline
@@ -22,10 +29,10 @@ from toolkit.readings import Chunk, Joined
 from toolkit.records import Answer, Completion, Frames, Record, Scene, Source, Video
 from toolkit.revisit import revisited
 from toolkit.stages.component import Cancel
-from toolkit.stages.download import Entry, Playlist
+from toolkit.stages.download import Playlist
 from toolkit.work import Trouble, Work, wrapped
 
-__all__ = ["Done", "Listed", "Order", "Shift", "Worker"]
+__all__ = ["Done", "Order", "Shift", "Worker"]
 
 _TELL_S = 0.5  # how often a download says how far it is
 
@@ -67,36 +74,6 @@ class Order:
     place: int
     coordinator: Any
     home: str
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A playlist that was read to its end, or until the error."""
-
-    title: str
-    entries: list[Entry]
-    error: Exception | None
-
-    @classmethod
-    def of(cls, playlist: Playlist) -> Listed:
-        """Read it."""
-        entries: list[Entry] = []
-        error = None
-        try:
-            entries.extend(playlist.entries)
-        except Exception as raised:  # noqa: BLE001 - a plugin is someone else's code
-            error = wrapped(DownloadError, f"Reading the playlist {playlist.title}", raised)
-        return cls(playlist.title, entries, error)
-
-    def playlist(self) -> Playlist:
-        """The same again."""
-
-        def given() -> Iterator[Entry]:
-            yield from self.entries
-            if self.error:
-                raise self.error
-
-        return Playlist(self.title, given())
 
 
 class Worker:
@@ -280,14 +257,29 @@ class Worker:
             raise wrapped(TagError, "Tagging", error) from None
         return Done(_results(works), Shift(begin, time.monotonic()))
 
+    def tag_whole(self, video: Video) -> Done:
+        """The troubles of tagging a whole video."""
+        return self._whole(video, self._pipeline.wholes.tag, TagError, "Tagging the whole video")
+
     def synthesize(self, video: Video) -> Done:
         """The troubles of writing about a video."""
+        write = self._pipeline.synthesizer.synthesize
+        what = "Writing about the video"
+        return self._whole(video, lambda one: write(one, self._cancel), AnalysisError, what)
+
+    def _whole(
+        self,
+        video: Video,
+        do: Callable[[Video], list[Trouble]],
+        kind: type[ToolkitError],
+        what: str,
+    ) -> Done:
         begin = time.monotonic()
         logs.about(self._order.run_id, video.id)
         try:
-            troubles = self._pipeline.synthesizer.synthesize(video, self._cancel)
+            troubles = do(video)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-            raise wrapped(AnalysisError, "Writing about the video", error) from None
+            raise wrapped(kind, what, error) from None
         return Done(troubles, Shift(begin, time.monotonic()))
 
 

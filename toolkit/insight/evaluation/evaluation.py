@@ -206,7 +206,7 @@ def _labels(
 
 def _score(pair: Pair, label: str) -> float:
     """How sure the run is: the tag's score, or where there is no tag the label's probability."""
-    return pair.tags.get(label, pair.analysis.labels.get(label, 0.0))
+    return pair.tags.get(label, pair.scores.get(label, 0.0))
 
 
 def _sentiment(

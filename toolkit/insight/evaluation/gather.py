@@ -16,6 +16,7 @@ from toolkit.insight.evaluation.boundaries import Boundary, Seen, matched
 from toolkit.insight.evaluation.truth import KINDS, Truth, TruthRow, ends
 from toolkit.records import Analysis, Run, Scene, Source, Video
 from toolkit.stages.store import Store
+from toolkit.stages.tags import apart, named
 
 __all__ = ["Gathered", "Pair", "gather"]
 
@@ -24,7 +25,8 @@ __all__ = ["Gathered", "Pair", "gather"]
 class Pair:
     """A row, and what was said of the scene that shares most of its time; None: there is none.
 
-    ``tags`` are the scene's labels with their best scores.
+    ``tags`` are the scene's labels with their best scores, ``scores`` the probabilities of labels
+    whether given or not.
     """
 
     row: TruthRow
@@ -32,6 +34,7 @@ class Pair:
     scene: Scene | None
     analysis: Analysis
     tags: dict[str, float]
+    scores: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -135,21 +138,21 @@ def _pairs(
     wanted = {scene.id: scene for _, scene in chosen if scene}
     analyses: dict[str, Analysis] = {}
     tags: dict[str, dict[str, float]] = {}
+    vocabulary = run.lineage.vocabulary
     for part in results.parts_of(wanted.values()):
         ids = [scene.id for scene in part]
         said = machine.answers_of(store, run, ids)
         tagged = machine.tags_on(store, run, ids)
         for scene in part:
             analyses[scene.id] = Analysis.of(scene.id, said[scene.id])
-            best: dict[str, float] = {}
-            for tag in tagged[scene.id]:
-                best[tag.label] = max(tag.score, best.get(tag.label, 0.0))
-            tags[scene.id] = best
+            merged = apart(named(tagged[scene.id], vocabulary), vocabulary)
+            tags[scene.id] = {tag.label: tag.score for tag in merged}
     nothing = Analysis(scene_id="")
+    scores = {id_: one.labels | vocabulary.scored(one.labels) for id_, one in analyses.items()}
     return [
-        Pair(row, video.id, scene, analyses[scene.id], tags[scene.id])
+        Pair(row, video.id, scene, analyses[scene.id], tags[scene.id], scores[scene.id])
         if scene
-        else Pair(row, video.id, None, nothing, {})
+        else Pair(row, video.id, None, nothing, {}, {})
         for row, scene in chosen
     ]
 
