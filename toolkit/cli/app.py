@@ -11,6 +11,7 @@ import typer
 
 from toolkit.cli import (
     analyze,
+    categories,
     chapters,
     clips,
     clouds,
@@ -48,6 +49,7 @@ for group in (
     clouds,
     results,
     chapters,
+    categories,
     review,
     evaluate,
     looks,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolkit.insight import results
+from toolkit.insight.categories import Category, found_in
 from toolkit.records import Analysis, Failure, Run, Scene, Statement, Synthesis, Tag, Video
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class FoundScene:
             "sentiment": said.sentiment.model_dump(mode="json") if said.sentiment else None,
             "signals": said.signals,
             "labels": {**said.labels},
-            "tags": [{"label": t.label, "score": t.score, "why": t.why} for t in self.tags],
+            "tags": [_tag_data(one) for one in self.tags],
             "reviewed": self.reviewed,
             "thumbnail": scene.thumbnail or None,
         }
@@ -81,6 +82,13 @@ class FoundVideo:
     title: str
     scenes: list[FoundScene]
     syntheses: list[Synthesis] = field(default_factory=list)
+    categories: list[Category] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+
+    @property
+    def about(self) -> str:
+        """Its categories in a line, each with its share and those directly below it."""
+        return "; ".join(_in_line(one, self.categories) for one in self.categories if not one.level)
 
     def data(self, *, evidence: bool) -> dict[str, JsonValue]:
         """The same as JSON."""
@@ -92,6 +100,11 @@ class FoundVideo:
             "truncated": self.video.truncated,
             "info": self.video.info,
             "syntheses": [_synthesis_data(one, evidence=evidence) for one in self.syntheses],
+            "tags": [_tag_data(one) for one in self.tags],
+            "categories": [
+                {"category": one.name, "parent": one.parent or None, "share": one.share}
+                for one in self.categories
+            ],
             "scenes": [scene.data(evidence=evidence) for scene in self.scenes],
         }
 
@@ -104,6 +117,15 @@ class FoundVideo:
             "path": self.video.path,
             "chapters": [_chapter_data(said) for one in written for said in one.statements],
         }
+
+
+def _in_line(one: Category, categories: list[Category]) -> str:
+    below = ", ".join(f"{two.name} {two.share:.0%}" for two in categories if two.parent == one.name)
+    return f"{one.name} {one.share:.0%}" + (f" ({below})" if below else "")
+
+
+def _tag_data(tag: Tag) -> dict[str, JsonValue]:
+    return {"label": tag.label, "score": tag.score, "why": tag.why}
 
 
 def _chapter_data(said: Statement) -> dict[str, JsonValue]:
@@ -160,6 +182,11 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
     for video in videos:
         if video_id not in (None, video.id):
             continue
+        whole = results.video_tags_of(store, run, [video])[video.id]
+        about = []
+        if run.lineage.vocabulary.labels:
+            [(_, every)] = found_in(store, run, [video])
+            about = [one for one in every if run.lineage.vocabulary.find(one.name)]
         scenes = list(results.scenes_of(store, run, [video]))
         written = results.syntheses_of(store, run, [video])
         reviewed = results.reviews_of(store, scenes)
@@ -178,6 +205,8 @@ def found(store: Store, run: Run, video_id: str | None = None) -> Iterator[Found
                 for scene in scenes
             ],
             written[video.id],
+            about,
+            whole,
         )
 
 

@@ -59,12 +59,17 @@ def report(
 def show_whole(video: FoundVideo, *, only: str = "") -> None:
     """What was written about a video as a whole, of one kind or of all, with its times.
 
-    First comes what the site says of it, if it was downloaded.
+    First comes what the site says of it, if it was downloaded, then its own tags and categories.
     """
     told = [video.video.info.get(name) for name in ("uploader", "upload_date", "licence")]
     if not only and any(told):
         where = video.video.info.get("webpage_url") or ""
         typer.echo(plain(f"{video.title}: {', '.join(str(one) for one in told if one)} {where}"))
+    if not only and video.tags:
+        labels = ", ".join(tag.label for tag in video.tags)
+        typer.echo(plain(f"{video.title}: tagged as a whole: {labels}"))
+    if not only and video.about:
+        typer.echo(plain(f"{video.title}: {video.about}"))
     for one in video.syntheses:
         if only not in ("", one.kind):
             continue

@@ -26,6 +26,7 @@ from toolkit.errors import (
     StoreError,
     ToolkitError,
     TruthError,
+    VocabularyError,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +37,14 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED", "USAGE", "Json", "Setup", "command", "complain"]
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-_AT_THE_DOOR = (ConfigError, PluginError, PrivacyError, RuleError, TruthError)
+_AT_THE_DOOR = (
+    ConfigError,
+    PluginError,
+    PrivacyError,
+    RuleError,
+    TruthError,
+    VocabularyError,
+)
 """What is wrong with how the toolkit is set up, and is told before any work is done."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

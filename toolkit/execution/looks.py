@@ -122,6 +122,10 @@ class Charts:
         """Labels by their share of the time: ``run.tag_counts``."""
         return plots.tags(self._run.tag_counts)
 
+    def categories(self, video: str | None = None) -> Chart:
+        """What a video is about: ``run.categories``; None for the first video."""
+        return plots.categories(self._run.categories, video)
+
     def together(self) -> Chart:
         """Labels that stand together: ``run.tag_pairs``."""
         return plots.together(self._run.tag_pairs)

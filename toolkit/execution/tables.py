@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from toolkit.insight import frames, sources, videos
+from toolkit.insight import categories, frames, sources, videos
 from toolkit.insight.evaluation.evaluation import Evaluation, evaluated
 from toolkit.insight.evaluation.truth import Truth
 from toolkit.records import Run
@@ -61,6 +61,16 @@ class Tables:
     def tags(self) -> pl.DataFrame:
         """One row a tag of a scene, with its score and reason."""
         return frames.tags(self._store, self.row)
+
+    @property
+    def categories(self) -> pl.DataFrame:
+        """One row a category of a video: its share, and the tags and scenes behind it."""
+        return categories.categories(self._store, self.row)
+
+    @property
+    def suggestions(self) -> pl.DataFrame:
+        """One row a tag that analyzers proposed and the vocabulary lacks, with its scenes."""
+        return categories.suggestions(self._store, self.row)
 
     @property
     def failures(self) -> pl.DataFrame:

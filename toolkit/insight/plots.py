@@ -11,7 +11,17 @@ from toolkit.insight.charts import Chart
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["failures", "lengths", "overview", "sentiment", "tags", "time", "timeline", "together"]
+__all__ = [
+    "categories",
+    "failures",
+    "lengths",
+    "overview",
+    "sentiment",
+    "tags",
+    "time",
+    "timeline",
+    "together",
+]
 
 _WIDTH = 480
 _MOST_ROWS = 25
@@ -32,6 +42,25 @@ def tags(frame: pl.DataFrame) -> Chart:
     """The labels that cover most of the time."""
     return _bars(
         frame, "Tags", x=("share", "share of the time"), y="label", text="scenes", percent=True
+    )
+
+
+def categories(frame: pl.DataFrame, video: str | None = None) -> Chart:
+    """What one video is about, down the tree: the first, or that whose id begins so."""
+    import polars as pl
+
+    if video is not None:
+        frame = frame.filter(pl.col("video_id").str.starts_with(video))
+    frame = frame.filter(pl.col("video_id") == pl.col("video_id").first())
+    tree = [  # no-break spaces, for a chart trims others
+        "\u00a0" * 3 * level + name for name, level in frame.select("category", "level").iter_rows()
+    ]
+    shown = frame.with_columns(
+        pl.col("scenes").list.len().cast(pl.Int64), pl.Series("tree", tree, pl.String())
+    )
+    title = f"Categories of {_name(frame)}" if frame.height else "Categories"
+    return _bars(
+        shown, title, x=("share", "share of the time"), y="tree", text="scenes", percent=True
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "titles_of",
     "video_tags_of",
     "videos_of",
+    "words_on",
 ]
 
 _AT_ONCE = 1000
@@ -158,13 +159,16 @@ def _moved(tag: Tag, scene: Scene) -> Tag:
 def video_tags_of(store: Store, run: Run, videos: Iterable[Video]) -> dict[str, list[Tag]]:
     """The tags of the videos themselves, not of their scenes: video id -> tags, best first."""
     given = machine.video_tags_of(store, run, videos)
-    words: dict[str, list[Review]] = {}
-    for review in store.stream(Review, video_id=list(given), scene_id=None, target="tag"):
+    words = words_on(store, given)
+    return {id_: _reviewed(run, id_, id_, tags, words.get(id_, ())) for id_, tags in given.items()}
+
+
+def words_on(store: Store, videos: Iterable[str]) -> Words:
+    """The reviews that win on the tags of whole videos: video id -> reviews, oldest first."""
+    words: Words = {}
+    for review in store.stream(Review, video_id=list(videos), scene_id=None, target="tag"):
         words.setdefault(review.video_id, []).append(review)
-    return {
-        id_: _reviewed(run, id_, id_, tags, reviews.winners(words.get(id_, ())))
-        for id_, tags in given.items()
-    }
+    return {video_id: reviews.winners(said) for video_id, said in words.items()}
 
 
 def syntheses_of(store: Store, run: Run, videos: Iterable[Video]) -> dict[str, list[Synthesis]]:

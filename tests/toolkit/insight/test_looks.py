@@ -15,7 +15,17 @@ from toolkit.records import Run, Scene, Tag
 from toolkit.stages.store import Store
 
 MARKUP = "<script>alert(1)</script>$5"
-CHARTS = ("overview", "tags", "together", "timeline", "lengths", "sentiment", "time", "failures")
+CHARTS = (
+    "overview",
+    "tags",
+    "categories",
+    "together",
+    "timeline",
+    "lengths",
+    "sentiment",
+    "time",
+    "failures",
+)
 
 
 class Page(HTMLParser):
