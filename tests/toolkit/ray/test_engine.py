@@ -75,6 +75,28 @@ def test_reviews_hold_for_runs_on_ray(
     assert "second" in labels[1]
 
 
+def test_whole_videos_are_tagged_and_the_vocabulary_travels(
+    nodes: Nodes, submit: Submit, films: list[Path], tmp_path: Path
+) -> None:
+    labels, rules = tmp_path / "labels.toml", tmp_path / "rules.toml"
+    labels.write_text('[[label]]\nname = "dark"\nsynonyms = ["gloomy"]\n')
+    rules.write_text(
+        '[[rule]]\ntag = "gloomy"\nwhen = "signals.brightness < 0.4"\n'
+        '[[rule]]\ntag = "has a night"\nof = "video"\nwhen = "count.dark == 1"\n'
+    )
+    tags = {"plugin": "rules, labels", "vocabulary": str(labels), "rules": {"file": str(rules)}}
+    run = submit(films[:2], tags=tags)
+    labels.rename(tmp_path / "elsewhere.toml")  # no node needs the file
+    run.wait()
+    assert run.failures.is_empty()
+    assert run.tags["label"].to_list() == ["has a night", "dark"] * 2
+    (tmp_path / "elsewhere.toml").rename(labels)
+    where = {"workspace": tmp_path / "local", "progress": False}
+    local = tk.analyze(films[:2], analyzer="signals", tags=tags, **where)  # type: ignore[arg-type]
+    assert rows(run) == rows(local)
+    assert run.row.lineage.generations == local.row.lineage.generations
+
+
 def test_a_model_is_loaded_in_gpu_workers(
     nodes: Nodes, submit: Submit, films: list[Path], tmp_path: Path
 ) -> None:
