@@ -195,7 +195,7 @@ def suggestions(store: Store, run: Run) -> pl.DataFrame:
             for tag in Analysis.of(scene.id, said[scene.id]).proposed:
                 if vocabulary.find(tag) is None and tag not in rejected:
                     found.setdefault(tag, []).append(scene)
-    rows = []
+    rows: list[list[Any]] = []
     for tag, scenes in found.items():
         seconds = sum(scene.duration_s for scene in scenes)
         videos = {scene.video_id for scene in scenes}
