@@ -40,7 +40,14 @@ if TYPE_CHECKING:
     )
     from toolkit.execution.api import analyze, attach, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
-    from toolkit.execution.evaluation import Comparison, Evaluation, Truth, TruthRow, evaluate
+    from toolkit.execution.evaluation import (
+        Comparison,
+        Evaluation,
+        Moment,
+        Truth,
+        TruthRow,
+        evaluate,
+    )
     from toolkit.execution.exchange import copy_store, export, import_
     from toolkit.execution.looking import plan, runs, search
     from toolkit.execution.overview import overview, readable
@@ -121,6 +128,7 @@ __all__ = [
     "MediaError",
     "MissingExtraError",
     "ModelError",
+    "Moment",
     "NotAVideoError",
     "Options",
     "PluginError",

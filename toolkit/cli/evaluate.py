@@ -25,8 +25,9 @@ def add_to(app: typer.Typer) -> None:
     command(
         app,
         "evaluate",
-        example="toolkit evaluate last --truth truth.jsonl --fail-below micro_f1=0.8\n"
-        "toolkit evaluate last --truth truth.csv --against 01a2041b",
+        example="toolkit evaluate last\n"
+        "toolkit evaluate last --truth truth.jsonl --fail-below micro_f1=0.8\n"
+        "toolkit evaluate last --truth truth.csv --against 01a2041b --html report.html",
     )(evaluate)
 
 
@@ -34,8 +35,12 @@ def evaluate(
     setup: Setup,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, the start of it, or 'last'.")],
     truth: Annotated[
-        Path, typer.Option(metavar="FILE", help="What is true: a .jsonl or .csv file.")
-    ],
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is true: a .jsonl or .csv file; otherwise what people said in reviews.",
+        ),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="An earlier run, for both side by side and the changes."),
@@ -54,6 +59,11 @@ def evaluate(
             help="End with exit code 1 if the run's figure is lower or not known; may be repeated.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a report with charts: one page, no network."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the report's file.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a run by what is known to be true: boundaries, tags, sentiment, answers."""
@@ -61,15 +71,21 @@ def evaluate(
     from toolkit.insight.evaluation import report
     from toolkit.insight.evaluation.evaluation import evaluated
     from toolkit.insight.evaluation.files import read_truth
+    from toolkit.media.files import check_free
 
     limits = _limits(fail_below or ())
-    known = read_truth(truth)
+    known = None if truth is None else read_truth(truth)
+    if html is not None:
+        check_free(html, force=force)
     options: Any = {"tolerance_s": tolerance, "resamples": resamples, "seed": seed}
     with setup.store() as store:
         found = evaluated(store, find_run(store, run), known, **options)
         other = None
         if against is not None:
-            other = found.compare(evaluated(store, find_run(store, against), known, **options))
+            before = evaluated(store, find_run(store, against), found.truth, **options)
+            other = found.compare(before)
+    if html is not None:
+        (other or found).to_html(html, force=force)
     if as_json:
         print_json((other or found).data())
     else:

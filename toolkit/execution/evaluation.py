@@ -8,16 +8,16 @@ from toolkit.execution.api import attach
 from toolkit.execution.run import RunHandle
 from toolkit.insight.evaluation.comparison import Comparison
 from toolkit.insight.evaluation.evaluation import Evaluation
-from toolkit.insight.evaluation.truth import Truth, TruthRow
+from toolkit.insight.evaluation.truth import Moment, Truth, TruthRow
 
-__all__ = ["Comparison", "Evaluation", "Truth", "TruthRow", "evaluate"]
+__all__ = ["Comparison", "Evaluation", "Moment", "Truth", "TruthRow", "evaluate"]
 
 AnyPath = str | os.PathLike[str]
 
 
 def evaluate(
     run: RunHandle | str,
-    truth: Truth | AnyPath,
+    truth: Truth | AnyPath | None = None,
     *,
     tolerance_s: float = 0.1,
     resamples: int = 1000,
@@ -29,7 +29,8 @@ def evaluate(
 
     Args:
         run: The run, or its id or the start of it.
-        truth: What is true: a ``.jsonl`` or ``.csv`` file, or a :class:`Truth` made by hand.
+        truth: What is true: a ``.jsonl`` or ``.csv`` file, or a :class:`Truth` made by hand; None
+            for what people said in reviews.
         tolerance_s: How far a scene may start from a boundary that lasts no time, and from the
             ends of one that lasts.
         resamples: How many times intervals are drawn for; 0 for no intervals.
@@ -38,7 +39,8 @@ def evaluate(
         workspace: Where the results are.
 
     Raises:
-        TruthError: The file has mistakes, or is about none of the run's videos.
+        TruthError: The file has mistakes, or is about none of the run's videos; or nobody reviewed
+            them.
         StoreError: There is no such run.
     """
     handle = attach(run, config=config, workspace=workspace) if isinstance(run, str) else run

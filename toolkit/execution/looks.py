@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.errors import MediaError
 from toolkit.execution.tables import Tables
 from toolkit.insight import counts, page, plots
 from toolkit.media.files import check_free
@@ -84,14 +83,8 @@ class Looks(Tables):
             MediaError: A file is there already, or it cannot be written.
             MissingExtraError: The extra ``notebook``, which draws the charts, is not installed.
         """
-        to = Path(path)
-        check_free(to, force=force)
-        written = page.page(self._store, self.row)
-        try:
-            to.write_text(written, encoding="utf-8")
-        except OSError as error:
-            raise MediaError(f"The report '{to}' cannot be written: {error.strerror}.") from error
-        return to
+        check_free(Path(path), force=force)  # before the work, which may take a while
+        return page.write(page.page(self._store, self.row), path, force=force)
 
     def _face(self) -> str:
         """The first scenes, as a notebook shows them without a kernel."""

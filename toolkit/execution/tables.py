@@ -79,7 +79,7 @@ class Tables:
 
     def evaluate(
         self,
-        truth: Truth | str | os.PathLike[str],
+        truth: Truth | str | os.PathLike[str] | None = None,
         *,
         tolerance_s: float = 0.1,
         resamples: int = 1000,

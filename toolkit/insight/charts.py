@@ -12,7 +12,10 @@ from toolkit.errors import ConfigError, MediaError, MissingExtraError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Chart"]
+__all__ = ["WIDTH", "Chart", "altair", "data", "nothing"]
+
+WIDTH = 480
+"""Of a chart, in pixels, without what stands beside its axes."""
 
 _GREY = "#808080"  # can be read on white and on black
 _SCALE = 2  # pixels of a PNG for each of the chart's
@@ -92,3 +95,28 @@ class Chart:
         version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
         options = {"vl_version": version, "config": config, "allowed_base_urls": []}
         return vl_convert, self.altair.to_dict(), options
+
+
+def altair() -> Any:
+    """Altair.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        import altair as alt
+    except ImportError as error:
+        raise MissingExtraError("charts", "notebook", cause=error) from error
+    return alt
+
+
+def data(rows: list[dict[str, Any]]) -> Any:
+    """Rows for Altair, as part of the drawing."""
+    return altair().Data(values=rows)
+
+
+def nothing(frame: pl.DataFrame, title: str) -> Chart:
+    """The drawing of a frame without rows."""
+    said = [{"words": "Nothing to show."}]
+    mark = altair().Chart(data(said)).mark_text(color=_GREY).encode(text="words:N")
+    return Chart(mark.properties(width=WIDTH, height=60, title=title), frame, title)

@@ -5,10 +5,14 @@ Whatever comes from videos, sites, models and people is shown as text.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.errors import MediaError
 from toolkit.insight import counts, frames, plots, videos
 from toolkit.insight.summary import summarize
+from toolkit.media.files import check_free
 from toolkit.media.sheet import evenly
 from toolkit.records import Run
 from toolkit.records.faces import clock, escaped, picture
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-__all__ = ["face", "page"]
+    from toolkit.insight.charts import Chart
+
+__all__ = ["drawn", "face", "headed", "page", "write"]
 
 _FACE = 6
 # The first line makes sure of it: a browser loads and runs nothing, whatever got into the page.
@@ -60,9 +66,8 @@ def page(store: Store, run: Run) -> str:
     """
     scenes = frames.scenes(store, run)
     failures = frames.failures(store, run)
-    parts = [_HEAD.format(title=escaped(f"Run {run.id}")), summarize(store, run)._repr_html_()]
-    parts += ["<h2>Charts</h2><div class='charts'>"]
-    drawn = [
+    parts = [headed(f"Run {run.id}"), summarize(store, run)._repr_html_()]
+    charts = [
         plots.overview(counts.overview(videos.videos(store, run), scenes, failures)),
         plots.tags(counts.tag_counts(scenes)),
         plots.together(counts.tag_pairs(scenes)),
@@ -71,9 +76,38 @@ def page(store: Store, run: Run) -> str:
         plots.time(counts.metrics(run)),
         plots.failures(counts.failure_counts(failures)),
     ]
-    parts += [f"<div>{chart.svg()}</div>" for chart in drawn if not chart.frame.is_empty()]
-    parts += ["</div>", *_scenes(scenes), *_failures(failures), "</body></html>\n"]
+    parts += [drawn(charts), *_scenes(scenes), *_failures(failures), "</body></html>\n"]
     return "".join(parts)
+
+
+def headed(title: str) -> str:
+    """The start of a page, in which a browser loads and runs nothing."""
+    return _HEAD.format(title=escaped(title))
+
+
+def drawn(charts: Iterable[Chart]) -> str:
+    """The charts that show something, side by side.
+
+    Raises:
+        MissingExtraError: What draws them is not installed.
+    """
+    shown = "".join(f"<div>{one.svg()}</div>" for one in charts if not one.frame.is_empty())
+    return f"<h2>Charts</h2><div class='charts'>{shown}</div>"
+
+
+def write(page: str, path: str | os.PathLike[str], *, force: bool) -> Path:
+    """Write a page to a file.
+
+    Raises:
+        MediaError: A file is there already and is not to be replaced, or it cannot be written.
+    """
+    to = Path(path)
+    check_free(to, force=force)
+    try:
+        to.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise MediaError(f"The report '{to}' cannot be written: {error.strerror}.") from error
+    return to
 
 
 def _scenes(scenes: pl.DataFrame) -> Iterable[str]:

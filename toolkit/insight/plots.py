@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import MissingExtraError
-from toolkit.insight.charts import Chart
+from toolkit.insight.charts import WIDTH, Chart, altair, data, nothing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +22,6 @@ __all__ = [
     "together",
 ]
 
-_WIDTH = 480
 _MOST_ROWS = 25
 _MOST_MARKS = 2000
 _BLUE = "#4c78a8"
@@ -92,14 +90,14 @@ def failures(frame: pl.DataFrame) -> Chart:
 
 def together(frame: pl.DataFrame) -> Chart:
     """Which labels stand together: the darker, the more of their scenes have both."""
-    alt, title = _altair(), "Tags together"
+    alt, title = altair(), "Tags together"
     shown = frame.head(4 * _MOST_ROWS)
     if shown.is_empty():
-        return _nothing(frame, title)
+        return nothing(frame, title)
     turned = shown.rename({"label": "other", "other": "label"}).select(shown.columns)
     order = _first(name for row in shown.select("label", "other").rows() for name in row)
     chart = (
-        alt.Chart(_data([*shown.to_dicts(), *turned.to_dicts()]))
+        alt.Chart(data([*shown.to_dicts(), *turned.to_dicts()]))
         .mark_rect()
         .encode(
             x=alt.X("label:N", sort=order, title=None),
@@ -115,9 +113,9 @@ def timeline(frame: pl.DataFrame, scenes: pl.DataFrame, feelings: pl.DataFrame) 
     """A video from left to right: its scenes, how they feel, and where its labels hold."""
     import polars as pl
 
-    alt, title = _altair(), f"Timeline of {_name(scenes)}"
+    alt, title = altair(), f"Timeline of {_name(scenes)}"
     if scenes.is_empty():
-        return _nothing(frame, "Timeline")
+        return nothing(frame, "Timeline")
     spans = (pl.col("end_s") - pl.col("start_s")).sum()
     most = (
         frame.group_by("label").agg(spans.alias("s")).sort("s", "label", descending=[True, False])
@@ -145,9 +143,9 @@ def sentiment(frame: pl.DataFrame) -> Chart:
     """How the videos feel, from left to right; a line a video."""
     import polars as pl
 
-    alt, title = _altair(), "Sentiment over time"
+    alt, title = altair(), "Sentiment over time"
     if frame.is_empty():
-        return _nothing(frame, title)
+        return nothing(frame, title)
     videos = _first(frame["video_id"])
     shown = frame.filter(pl.col("video_id").is_in(videos[:_MOST_ROWS]))
     names = pl.concat_str("title", pl.lit(" ("), pl.col("video_id").str.head(6), pl.lit(")"))
@@ -162,7 +160,7 @@ def _stretches(
 ) -> Any:
     """Bars from where each stretch starts to where it ends, one lane above the other."""
     return (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_bar()
         .encode(
             x=alt.X("start_s:Q", title="seconds"),
@@ -170,7 +168,7 @@ def _stretches(
             y=lane,
             color=alt.Color(f"{kind}:N", title=None, scale=_scale(alt, colours)),
         )
-        .properties(width=_WIDTH)
+        .properties(width=WIDTH)
     )
 
 
@@ -184,9 +182,9 @@ def _bars(
     unit: str = "rows",
     percent: bool = False,
 ) -> Chart:
-    alt = _altair()
+    alt = altair()
     if frame.is_empty():
-        return _nothing(frame, title)
+        return nothing(frame, title)
     shown = frame.head(_MOST_ROWS)
     # Two videos of one title are two bars.
     rows = [{**row, "place": place} for place, row in enumerate(shown.to_dicts())]
@@ -195,39 +193,20 @@ def _bars(
     counted = frame.schema[x[0]].is_integer()
     ticks = {"format": "%"} if percent else {"tickMinStep": 1} if counted else {}
     length = alt.X(f"{x[0]}:Q", title=x[1], axis=alt.Axis(**ticks))
-    base = alt.Chart(_data(rows)).encode(x=length, y=alt.Y("place:O", title=None, axis=axis))
+    base = alt.Chart(data(rows)).encode(x=length, y=alt.Y("place:O", title=None, axis=axis))
     bars = base.mark_bar(color=_BLUE)
     figures = base.mark_text(align="left", dx=4, color="#808080").encode(text=f"{text}:Q")
     chart = (
         alt.layer(bars, figures)
-        .properties(width=_WIDTH, title=_title(title, shown.height, frame.height, unit))
+        .properties(width=WIDTH, title=_title(title, shown.height, frame.height, unit))
         .add_params(alt.param(name="names", value=names))
     )
     return Chart(chart, frame, title)
 
 
-def _nothing(frame: pl.DataFrame, title: str) -> Chart:
-    alt = _altair()
-    said = [{"words": "Nothing to show."}]
-    mark = alt.Chart(_data(said)).mark_text(color="#808080").encode(text="words:N")
-    return Chart(mark.properties(width=_WIDTH, height=60, title=title), frame, title)
-
-
-def _altair() -> Any:
-    try:
-        import altair as alt
-    except ImportError as error:
-        raise MissingExtraError("charts", "notebook", cause=error) from error
-    return alt
-
-
-def _data(rows: list[dict[str, Any]]) -> Any:
-    return _altair().Data(values=rows)
-
-
 def _title(title: str, shown: int, total: int, unit: str, note: str = "") -> Any:
     notes = [f"the first {shown} of {total} {unit}"] if shown < total else []
-    return _altair().Title(title, subtitle=", ".join([*notes, *([note] if note else [])]))
+    return altair().Title(title, subtitle=", ".join([*notes, *([note] if note else [])]))
 
 
 def _longest(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], str]:

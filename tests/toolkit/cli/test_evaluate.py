@@ -61,6 +61,20 @@ def test_figures_and_changes(
     assert both["figures"][0]["difference"] == 0
 
 
+def test_by_reviews_and_as_a_page(toolkit: Command, truth: Path, tmp_path: Path) -> None:
+    nobody = toolkit("evaluate", "last")
+    assert (nobody.code, "Nobody has reviewed" in nobody.err) == (2, True)
+    assert toolkit("review", "add", "last", "0", "--tag", "dark").code == 0
+    page = tmp_path / "report.html"
+    done = toolkit("evaluate", "last", "--html", page, "--against", "last", "--json")
+    assert done.data["after"]["truth"] == "reviews"
+    assert done.data["after"]["figures"]["micro_recall"]["value"] == 0
+    assert "<svg" in page.read_text(encoding="utf-8")
+    again = toolkit("evaluate", "last", "--html", page)
+    assert "There is a file" in again.err
+    assert toolkit("evaluate", "last", "--html", page, "--force").code == 0
+
+
 @pytest.mark.parametrize(
     ("limit", "code", "said"),
     [

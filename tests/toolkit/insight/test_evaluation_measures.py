@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from toolkit.insight.evaluation.answers import judge_answers, same, token_f1
+from toolkit.insight.evaluation.answers import Asked, judge_answers, same, token_f1
 from toolkit.insight.evaluation.boundaries import Boundary, Seen, judge_boundaries, matched
 from toolkit.insight.evaluation.figures import Bootstrap
 from toolkit.insight.evaluation.labels import average_precision, judge_labels
@@ -269,9 +269,7 @@ def test_words_in_common_need_no_order(one: JsonValue, other: JsonValue) -> None
 
 
 def test_a_row_a_question() -> None:
-    asked: list[tuple[str, JsonValue, JsonValue]] = [
-        ("How many?", 2, 2), ("How many?", 3, None), ("Who?", "two men", "men"),
-    ]  # fmt: skip
+    asked = [Asked("How many?", 2, 2), Asked("How many?", 3, None), Asked("Who?", "two men", "men")]
     figures, rows = judge_answers(asked, drawn(["v"] * 3))
     assert figures["exact_match"].value == pytest.approx(1 / 3)
     assert figures["token_f1"].value == pytest.approx((1 + 0 + 2 / 3) / 3)

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -18,7 +19,31 @@ if TYPE_CHECKING:
 
     from toolkit.insight.evaluation.figures import Array
 
-__all__ = ["judge_answers", "same", "token_f1"]
+__all__ = ["Asked", "judge_answers", "same", "token_f1"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about a scene, and what was answered.
+
+    ``right`` is the right answer or, where ``known`` is false, one that is wrong, and was given.
+    """
+
+    question: str
+    right: JsonValue
+    given: JsonValue
+    known: bool = True
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the given answer is right."""
+        return self.known and same(self.right, self.given)
+
+    @property
+    def shared(self) -> float:
+        """The token F1 of the given answer; 0 where the right one is not known."""
+        return token_f1(self.right, self.given) if self.known else 0.0
+
 
 _WORD = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?|\w+")
 _ARTICLES = {"a", "an", "the"}
@@ -76,18 +101,18 @@ def _number(word: str) -> str:
 
 
 def judge_answers(
-    asked: Sequence[tuple[str, JsonValue, JsonValue]], bootstrap: Bootstrap
+    asked: Sequence[Asked], bootstrap: Bootstrap
 ) -> tuple[dict[str, Figure], pl.DataFrame]:
     """Exact match and token F1 over all, and a row a question.
 
     Args:
-        asked: Questions, their right answers, and those given; None where none was.
+        asked: The questions with their answers; None where none was given.
         bootstrap: Makes the intervals, over these answers.
     """
     import numpy as np
     import polars as pl
 
-    scores = np.array([(same(t, g), token_f1(t, g), 1) for _, t, g in asked], np.float64)
+    scores = np.array([(one.is_right, one.shared, 1) for one in asked], np.float64)
     scores = scores.reshape(len(asked), 3)
 
     def statistic(sums: Array) -> Array:
@@ -96,9 +121,9 @@ def judge_answers(
     names = ("exact_match", "token_f1")
     figures = dict(zip(names, bootstrap.figures(scores, statistic), strict=True))
     rows = []
-    for question in dict.fromkeys(name for name, _, _ in asked):
-        places = [place for place, one in enumerate(asked) if one[0] == question]
-        given = sum(asked[place][2] is not None for place in places)
+    for question in dict.fromkeys(one.question for one in asked):
+        places = [place for place, one in enumerate(asked) if one.question == question]
+        given = sum(asked[place].given is not None for place in places)
         exact, shared, _ = scores[places].mean(axis=0)
         rows.append([question, len(places), given, float(exact), float(shared)])
     schema: dict[str, pl.DataType] = {

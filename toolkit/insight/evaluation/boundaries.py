@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.insight import columns
 from toolkit.insight.evaluation.figures import Bootstrap, Figure, divided, f1
-from toolkit.insight.evaluation.truth import KINDS
+from toolkit.insight.evaluation.truth import ANY, KINDS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,7 +93,7 @@ def judge_boundaries(
     import polars as pl
 
     counts = np.zeros((len(films), 3))
-    kinds = {kind: [0, 0, 0, 0, 0] for kind in KINDS}  # there, found, named, given, right
+    kinds = {kind: [0, 0, 0, 0, 0] for kind in (*KINDS, ANY)}  # there, found, named, given, right
     for place, film in enumerate(films):
         right = len(film.pairs)
         counts[place] = right, len(film.given) - right, len(film.truth) - right
@@ -118,7 +118,7 @@ def judge_boundaries(
         both = (precision or 0) + (recall or 0)
         mean = 2 * (precision or 0) * (recall or 0) / both if both else 0.0
         known = precision is not None and recall is not None
-        share = named / found if found else None
+        share = named / found if found and kind != ANY else None
         rows.append([kind, there, found, given, precision, recall, mean if known else None, share])
     schema: dict[str, pl.DataType] = {
         "kind": pl.String(),

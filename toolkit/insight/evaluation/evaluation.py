@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ConfigError
-from toolkit.insight import columns
-from toolkit.insight.evaluation import report
+from toolkit.insight import columns, results
+from toolkit.insight.evaluation import page, report
 from toolkit.insight.evaluation.answers import judge_answers
 from toolkit.insight.evaluation.boundaries import judge_boundaries
 from toolkit.insight.evaluation.comparison import Comparison
@@ -19,6 +19,8 @@ from toolkit.insight.evaluation.files import read_truth
 from toolkit.insight.evaluation.gather import Gathered, Pair, gather
 from toolkit.insight.evaluation.items import items
 from toolkit.insight.evaluation.labels import judge_labels
+from toolkit.insight.evaluation.plots import Charts
+from toolkit.insight.evaluation.reviewed import reviewed
 from toolkit.insight.evaluation.sentiment import calibration, judge_sentiment
 from toolkit.insight.evaluation.truth import Truth
 from toolkit.records import Run
@@ -55,11 +57,13 @@ class Evaluation:
 
     Attributes:
         run_id: The run.
+        settings: Its settings, by section.
         truth: What it was measured by.
         figures: Every figure by its name, with its 95% interval.
-        scenes: How many stretches were judged for what was said of them.
+        stretches: The stretches that were judged for what was said of them: video id, start, end.
         titles: The judged videos: id -> title.
         missing: Videos of the truth that the run does not have, which are not judged.
+        unmatched: Reviewed stretches for which the run has no scene, which are not judged.
         unjudged: Labels that the run gave and the truth does not speak of, with their scenes.
         tolerance_s: How far from a boundary a scene might start.
         unit: What was drawn again for the intervals: "scenes" or "videos".
@@ -72,11 +76,13 @@ class Evaluation:
     """
 
     run_id: str
+    settings: dict[str, Any]
     truth: Truth
     figures: dict[str, Figure]
-    scenes: int
+    stretches: tuple[tuple[str, float, float | None], ...]
     titles: dict[str, str]
     missing: tuple[str, ...]
+    unmatched: int
     unjudged: dict[str, int]
     tolerance_s: float
     unit: str
@@ -86,6 +92,11 @@ class Evaluation:
     reliability: pl.DataFrame
     answers: pl.DataFrame
     items: pl.DataFrame
+
+    @property
+    def scenes(self) -> int:
+        """How many stretches were judged for what was said of them."""
+        return len(self.stretches)
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -99,6 +110,27 @@ class Evaluation:
     def compare(self, other: Evaluation) -> Comparison:
         """This run beside another one, by the same truth; the other one is what it changed from."""
         return Comparison.of(other, self)
+
+    @property
+    def charts(self) -> Charts:
+        """Labels, confusion matrix and reliability, drawn; with the extra ``notebook``."""
+        return Charts(self.tags, self.confusion, self.reliability)
+
+    def to_html(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write a report: one page that needs no other file, no script and no network.
+
+        Args:
+            path: The file.
+            force: Replace a file that is there.
+
+        Returns:
+            The file.
+
+        Raises:
+            MediaError: A file is there already, or it cannot be written.
+            MissingExtraError: The extra ``notebook``, which draws the charts, is not installed.
+        """
+        return page.of_evaluation(self, path, force=force)
 
     def data(self) -> dict[str, Any]:
         """All of it but for the items, as what JSON can hold."""
@@ -118,6 +150,8 @@ class Evaluation:
             "answers": self.answers.to_dicts(),
             "videos": self.titles,
             "missing": list(self.missing),
+            "unmatched": self.unmatched,
+            "disputed": self.truth.disputed,
             "unjudged": self.unjudged,
         }
 
@@ -131,7 +165,7 @@ class Evaluation:
 def evaluated(
     store: Store,
     run: Run,
-    truth: Truth | str | os.PathLike[str],
+    truth: Truth | str | os.PathLike[str] | None = None,
     *,
     tolerance_s: float = 0.1,
     resamples: int = 1000,
@@ -140,6 +174,8 @@ def evaluated(
     """Measure a run by the truth, see :func:`toolkit.evaluate`."""
     if tolerance_s < 0 or resamples < 0:
         raise ConfigError("The tolerance and the number of resamples cannot be below 0.")
+    if truth is None:
+        truth = reviewed(store, results.videos_of(store, run))
     truth = truth if isinstance(truth, Truth) else read_truth(Path(truth))
     found = gather(store, run, truth, tolerance_s=tolerance_s)
     labels = truth.labels
@@ -151,13 +187,9 @@ def evaluated(
     figures |= measured
     measured, confusion, reliability = _sentiment(found, draw)
     figures |= measured
-    answers, drawn = [], []
-    for pair in found.pairs:
-        values = pair.analysis.values
-        for question, right in pair.row.answers.items():
-            answers.append((question, right, values.get(question)))
-            drawn.append(pair.video_id)
-    measured, answered = judge_answers(answers, Bootstrap(drawn, **draw))
+    asked = [(one, pair.video_id) for pair in found.pairs for one in pair.asked()]
+    drawn = Bootstrap([video_id for _, video_id in asked], **draw)
+    measured, answered = judge_answers([one for one, _ in asked], drawn)
     figures |= measured
     others = Counter(
         label
@@ -168,11 +200,13 @@ def evaluated(
     )
     return Evaluation(
         run_id=run.id,
+        settings=run.settings,
         truth=truth,
         figures=figures,
-        scenes=len(found.pairs),
+        stretches=tuple((one.video_id, one.row.start_s, one.row.end_s) for one in found.pairs),
         titles=found.titles,
         missing=found.missing,
+        unmatched=found.unmatched,
         unjudged=dict(others.most_common()),
         tolerance_s=tolerance_s,
         unit=Bootstrap([pair.video_id for pair in found.pairs], **draw).unit,
@@ -215,14 +249,14 @@ def _sentiment(
     truth, given, drawn = [], [], []
     right, sure = [], []
     for pair in found.pairs:
-        if pair.row.sentiment is None:
+        if pair.feeling is None:
             continue
-        said = pair.analysis.sentiment
-        truth.append(pair.row.sentiment)
-        given.append(said.label if said else None)
+        truth.append(pair.feeling[0])
+        given.append(pair.feeling[1])
         drawn.append(pair.video_id)
+        said = pair.analysis.sentiment
         if said and said.confidence is not None:
-            right.append(said.label == pair.row.sentiment)
+            right.append(said.label == pair.feeling[0])
             sure.append(said.confidence)
     figures, confusion = judge_sentiment(truth, given, Bootstrap(drawn, **draw))
     error, reliability = calibration(right, sure)

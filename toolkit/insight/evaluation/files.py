@@ -161,7 +161,7 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | _MistakeError]
 
 
 def _wrong_head(head: list[str]) -> _MistakeError | None:
-    known = set(TruthRow.model_fields) - {"answers"}
+    known = set(TruthRow.model_fields) - {"answers", "wrong_answers"}
     for name in head:
         if head.count(name) > 1:
             return _MistakeError(f"the column '{name}' is there twice")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.insight import columns
-from toolkit.insight.evaluation.answers import same
 from toolkit.insight.evaluation.gather import Gathered, Pair
 from toolkit.insight.evaluation.truth import TruthRow
 
@@ -70,15 +69,12 @@ def _said(pair: Pair, labels: Sequence[str]) -> Iterator[tuple[str, str, str, st
         holds, given = row.holds(label), label in pair.tags
         if holds or (given and holds is not None):
             yield "label", label, _yes(bool(holds)), _yes(given), given == holds
-    if row.sentiment:
-        felt = pair.analysis.sentiment
-        feeling = felt.label if felt else None
-        yield "sentiment", "", row.sentiment, feeling, feeling == row.sentiment
-    values = pair.analysis.values
-    for question, right in row.answers.items():
-        said = values.get(question)
-        shown = None if said is None else columns.as_json(said)
-        yield "answer", question, columns.as_json(right), shown, same(right, said)
+    if felt := pair.feeling:
+        yield "sentiment", "", *felt, felt[0] == felt[1]
+    for one in pair.asked():
+        shown = None if one.given is None else columns.as_json(one.given)
+        true = columns.as_json(one.right) if one.known else f"not {columns.as_json(one.right)}"
+        yield "answer", one.question, true, shown, one.is_right
 
 
 def _yes(is_so: bool) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolkit.insight.evaluation.comparison import Comparison
     from toolkit.insight.evaluation.evaluation import Evaluation
 
-__all__ = ["Table", "as_html", "as_text", "of_comparison", "of_evaluation"]
+__all__ = ["Table", "as_html", "as_text", "of_comparison", "of_evaluation", "of_mistakes"]
 
 _LABEL_HEAD = ("label", "support", "precision", "recall", "f1", "95%", "AP")
 _MOST = 50
@@ -51,9 +51,25 @@ def of_evaluation(one: Evaluation) -> Iterator[Table]:
     if one.unjudged:
         rows_of = [(label, f"{n:,}") for label, n in one.unjudged.items()]
         yield _cut("Labels that the truth does not speak of", ("label", "scenes"), rows_of)
+    left_out = {
+        "people say different things": one.truth.disputed,
+        "the run has no such scene": one.unmatched,
+    }
+    reasons = [(why, f"{n:,}") for why, n in left_out.items() if n]
+    if reasons:
+        yield _cut("Not judged: what was reviewed, but", ("reason", "things"), reasons)
     if one.missing:
         named = [(name,) for name in one.missing]
         yield _cut("Not judged: videos that the run does not have", ("video",), named)
+
+
+def of_mistakes(one: Evaluation) -> Iterator[Table]:
+    """The judgements that are wrong."""
+    shown = ("title", "start_s", "end_s", "what", "name", "truth", "given")
+    wrong = one.items.filter(~one.items["right"])
+    if len(wrong):
+        rows = [tuple(map(_shown, row)) for row in wrong.select(shown).rows()]
+        yield _cut(f"Wrong: {len(wrong):,} of {len(one.items):,}", shown, rows, left=len(shown))
 
 
 def of_comparison(both: Comparison) -> Iterator[Table]:
@@ -65,6 +81,9 @@ def of_comparison(both: Comparison) -> Iterator[Table]:
     ]
     title = f"Runs {both.before.run_id} and {both.after.run_id} by {both.after.truth.name}"
     yield Table(title, ("figure", "before", "after", "difference"), tuple(rows))
+    if len(both.settings):
+        settings = [tuple(map(_shown, row)) for row in both.settings.rows()]
+        yield _cut("Settings that differ", tuple(both.settings.columns), settings, left=4)
     shown = ("change", "title", "start_s", "what", "name", "truth", "before", "after")
     changes = [tuple(map(_shown, row)) for row in both.changed.select(shown).rows()]
     if changes:

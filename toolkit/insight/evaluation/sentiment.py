@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from toolkit.insight.evaluation.figures import Array
 
-__all__ = ["FEELINGS", "calibration", "judge_sentiment"]
+__all__ = ["ANOTHER", "FEELINGS", "calibration", "judge_sentiment"]
 
 FEELINGS = ("positive", "neutral", "negative")
+ANOTHER = "another"
+"""The true sentiment where all that is known is that the given one is wrong."""
 _BINS = 10
 
 
@@ -25,21 +27,22 @@ def judge_sentiment(
     """Accuracy and macro F1, and the confusion matrix: a row a true sentiment.
 
     Where none was given counts as wrong. The mean is over the sentiments that are true of a scene
-    or were given to one.
+    or were given to one. The matrix has a row for :data:`ANOTHER` where that is the truth of one.
     """
     import numpy as np
     import polars as pl
 
     said = [*FEELINGS, "none"]
-    cells = np.zeros((len(truth), len(FEELINGS) * len(said)))
+    true = [*FEELINGS, ANOTHER]
+    cells = np.zeros((len(truth), len(true) * len(said)))
     for place, (one, other) in enumerate(zip(truth, given, strict=True)):
-        cells[place, FEELINGS.index(one) * len(said) + said.index(other or "none")] = 1
+        cells[place, true.index(one) * len(said) + said.index(other or "none")] = 1
 
     def statistic(sums: Array) -> Array:
-        table = sums.reshape(len(sums), len(FEELINGS), len(said))
+        table = sums.reshape(len(sums), len(true), len(said))
         right = np.stack([table[:, k, k] for k in range(len(FEELINGS))], axis=1)
         wrong = table[:, :, : len(FEELINGS)].sum(axis=1) - right
-        missed = table.sum(axis=2) - right
+        missed = table[:, : len(FEELINGS)].sum(axis=2) - right
         each = f1(right, wrong, missed)
         known = ~np.isnan(each)
         mean = divided(np.where(known, each, 0).sum(axis=1), known.sum(axis=1).astype(np.float64))
@@ -47,9 +50,10 @@ def judge_sentiment(
 
     names = ("sentiment_accuracy", "sentiment_macro_f1")
     figures = dict(zip(names, bootstrap.figures(cells, statistic), strict=True))
-    table = cells.sum(axis=0).reshape(len(FEELINGS), len(said))
+    table = cells.sum(axis=0).reshape(len(true), len(said))
     schema: dict[str, pl.DataType] = {"truth": pl.String(), **dict.fromkeys(said, pl.Int64())}
-    rows = [[one, *map(int, row)] for one, row in zip(FEELINGS, table, strict=True)]
+    shown = true if ANOTHER in truth else FEELINGS
+    rows = [[one, *map(int, row)] for one, row in zip(shown, table, strict=False)]
     return figures, columns.frame(rows, schema)
 
 

@@ -12,10 +12,12 @@ from pydantic import Field, JsonValue, model_validator
 from toolkit.records.analysis import SentimentLabel
 from toolkit.records.base import Part
 
-__all__ = ["KINDS", "Truth", "TruthRow", "ends"]
+__all__ = ["ANY", "KINDS", "Moment", "Truth", "TruthRow", "ends"]
 
 KINDS = ("cut", "fade", "dissolve", "wipe")
 """The kinds of boundaries; hard cuts are "cut"."""
+ANY = "any"
+"""A boundary of which only the place is known."""
 
 
 class TruthRow(Part):
@@ -33,6 +35,9 @@ class TruthRow(Part):
         without: Labels that do not hold; None: all others that the truth speaks of anywhere.
         sentiment: The sentiment.
         answers: Questions in their words -> right answers; null where none can be given.
+        wrong_sentiment: A sentiment that it has not, where the right one is not known. A run is
+            judged where it says so, and then it is wrong.
+        wrong_answers: The same of answers.
     """
 
     video: str = Field(min_length=1)
@@ -45,6 +50,8 @@ class TruthRow(Part):
     without: frozenset[str] | None = None
     sentiment: SentimentLabel | None = None
     answers: dict[str, JsonValue] = Field(default_factory=dict)
+    wrong_sentiment: SentimentLabel | None = None
+    wrong_answers: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -74,6 +81,12 @@ class TruthRow(Part):
         """Whether anything is said about labels."""
         return self.labels is not None or self.without is not None
 
+    @property
+    def tells_content(self) -> bool:
+        """Whether anything is said that is judged on one scene, and not where scenes meet."""
+        said = (self.sentiment, self.answers, self.wrong_sentiment, self.wrong_answers)
+        return self.tells_labels or any(said)
+
     def holds(self, label: str) -> bool | None:
         """Whether a label holds; None where the row does not tell."""
         if label in (self.labels or ()):
@@ -83,16 +96,39 @@ class TruthRow(Part):
 
 
 @dataclass(frozen=True)
+class Moment:
+    """A moment of a video at which there is a boundary, or is none.
+
+    Attributes:
+        video: As in :class:`TruthRow`.
+        at_s: The moment, in seconds.
+        holds: Whether there is a boundary.
+    """
+
+    video: str
+    at_s: float
+    holds: bool
+
+
+@dataclass(frozen=True)
 class Truth:
     """What is known to be true.
 
     Attributes:
         rows: The stretches, in any order.
         name: What people call it, such as the file's name.
+        moments: Single boundaries, of videos of which nobody named all of them. What a run has
+            elsewhere in these videos is not judged.
+        overlap: The least that a row and a scene have in common, as the intersection over the union
+            of their times. A row without such a scene is not judged; with 0 it counts as missed.
+        disputed: How many things were left out because people say different things of them.
     """
 
     rows: tuple[TruthRow, ...]
     name: str = "truth"
+    moments: tuple[Moment, ...] = ()
+    overlap: float = 0.0
+    disputed: int = 0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -106,5 +142,5 @@ def ends(rows: Iterable[TruthRow]) -> list[float]:
     """Where each of a video's rows ends, in seconds, in their order; infinite: with the video."""
     rows = list(rows)
     starts = sorted({row.start_s for row in rows})
-    following = dict(zip(starts, [*starts[1:], math.inf], strict=True))
+    following = dict(zip(starts, [*starts[1:], math.inf], strict=False))
     return [following[row.start_s] if row.end_s is None else row.end_s for row in rows]
