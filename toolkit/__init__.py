@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from toolkit.execution.overview import overview, readable
     from toolkit.execution.run import RunHandle
     from toolkit.execution.trial import try_on
+    from toolkit.execution.tuning import Tuning, tune
     from toolkit.execution.uploads import Upload, upload
     from toolkit.hooks.local import (
         analyzer,
@@ -158,6 +159,7 @@ __all__ = [
     "Truth",
     "TruthError",
     "TruthRow",
+    "Tuning",
     "Upload",
     "Video",
     "Vocabulary",
@@ -189,6 +191,7 @@ __all__ = [
     "submit",
     "tagger",
     "try_on",
+    "tune",
     "unregister",
     "upload",
 ]
@@ -203,6 +206,7 @@ _HOMES = (
     "toolkit.execution.looking",
     "toolkit.execution.api",
     "toolkit.execution.evaluation",
+    "toolkit.execution.tuning",
     "toolkit.execution.exchange",
     "toolkit.execution.clips",
     "toolkit.execution.overview",

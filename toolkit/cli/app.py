@@ -27,6 +27,7 @@ from toolkit.cli import (
     plugins,
     results,
     review,
+    tune,
 )
 from toolkit.cli.setup import INTERRUPTED
 
@@ -52,6 +53,7 @@ for group in (
     categories,
     review,
     evaluate,
+    tune,
     looks,
     exchange,
     plugins,

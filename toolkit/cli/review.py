@@ -70,6 +70,9 @@ def add_to(app: typer.Typer) -> None:
     command(
         group, "list", example="toolkit review list last\ntoolkit review list talk.mp4 --disputed"
     )(list_)
+    command(
+        group, "next", example="toolkit review next last\ntoolkit review next talk.mp4 --limit 50"
+    )(next_)
     command(group, "agreement", example="toolkit review agreement last")(agreement)
     command(
         group,
@@ -225,6 +228,37 @@ def list_(
         ],
         right=(1, 2),
         wide=(3, 5),
+    )
+
+
+def next_(
+    setup: Setup,
+    name: Name,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Most scenes to list.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the scenes most worth a look: what is disputed first, then what is least sure."""
+    from toolkit.cli.results import find_run_or_video
+    from toolkit.insight.queue import queue
+
+    with setup.store() as store:
+        run, video_id = find_run_or_video(store, name)
+        found = queue(store, run)
+    rows = [row for row in found.to_dicts() if video_id in (None, row["video_id"])][:limit]
+    if as_json:
+        print_json({"scenes": rows})
+        return
+    if not rows:
+        typer.echo("Nothing is in doubt.")
+        return
+    table(
+        ["video", "#", "from", "doubt", "because"],
+        [
+            [row["title"], row["index"], clock(row["start_s"]), f"{row['doubt']:.2f}", row["why"]]
+            for row in rows
+        ],
+        right=(1, 2, 3),
+        wide=(4,),
     )
 
 

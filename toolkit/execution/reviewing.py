@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.execution.tables import Tables
-from toolkit.insight import agreement, reviewing
+from toolkit.insight import agreement, queue, reviewing
+from toolkit.insight.tuning.tuning import LEAST, Tuning, tuned, vocabulary_of
 from toolkit.records import Review, ReviewAction, ReviewTarget
 
 if TYPE_CHECKING:
@@ -58,6 +61,30 @@ class Reviewing(Tables):
         )
         self._store.save([review])
         return review
+
+    def tune(
+        self,
+        vocabulary: str | os.PathLike[str] | None = None,
+        *,
+        least: int = LEAST,
+        resamples: int = 1000,
+        seed: int = 0,
+    ) -> Tuning:
+        """Learn thresholds, calibrations and words from reviews, see :func:`toolkit.tune`."""
+        row = self.row
+        path = vocabulary_of(row, Path.cwd()) if vocabulary is None else Path(vocabulary)
+        return tuned(self._store, row, path, least=least, resamples=resamples, seed=seed)
+
+    def review_queue(self, limit: int | None = None) -> pl.DataFrame:
+        """The scenes most worth a look, one a row, with what is in doubt.
+
+        What reviewers dispute comes first, then what nobody has reviewed and is least sure: labels
+        near their threshold, taggers that differ from the model, unsure sentiments and answers.
+
+        Args:
+            limit: Most scenes; None for all about which there is any doubt.
+        """
+        return queue.queue(self._store, self.row, limit=limit)
 
     @property
     def reviews(self) -> pl.DataFrame:

@@ -34,6 +34,7 @@ class Browser {
     });
     this.bar = new Toolbar(shelf, {
       onChange: () => this.sift(),
+      onQueue: () => this.queue(!this.bar.queue),
       onExport: (what) => this.export(what),
       onLeave: home,
     });
@@ -74,6 +75,7 @@ class Browser {
       this.list.clear();
       this.list.at = Math.max(0, Math.min(this.list.at, this.list.size - 1));
       this.sift();
+      if (this.bar.queue) this.queue(true); // scenes have other places now
     } else if (what === "rows") {
       this.list.refresh(...more);
       if (more[1] > 1 && this.list.order) this.sift();
@@ -95,6 +97,18 @@ class Browser {
   sift() {
     this.list.setOrder(this.bar.order());
     this.counted();
+  }
+
+  // What is most in doubt first, as the kernel ranks it; or back in order.
+  async queue(on) {
+    try {
+      this.bar.setQueue(on ? (await this.shelf.ask("queue")).order : null);
+    } catch (error) {
+      this.tell(error.message, true);
+      return;
+    }
+    this.sift();
+    this.list.move(0);
   }
 
   counted() {
@@ -228,11 +242,7 @@ class Browser {
       "[": () => this.moveEdge("start"),
       "]": () => this.moveEdge("end"),
       c: () => bar.send(),
-      q: () => {
-        bar.toggleQueue();
-        this.sift();
-        list.move(0);
-      },
+      q: () => this.queue(!bar.queue),
       v: () => detail.toggleEvidence(),
       r: () => this.shelf.ask("reload").catch((error) => this.tell(error.message, true)),
       "?": () => this.help.toggle(),

@@ -15,7 +15,7 @@ const KEYS = [
   ["s  m", "split at the player's time; merge with the next scene"],
   ["Space", "select the scene"],
   ["c", "export the selected scenes as clips"],
-  ["q", "review queue: least sure first, or back in order"],
+  ["q", "review queue: most in doubt first, or back in order"],
   ["v", "evidence: model, frames, prompt"],
   ["r", "load the scenes again"],
   ["?", "this table; Escape closes it"],

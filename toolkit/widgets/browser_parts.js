@@ -72,8 +72,7 @@ function itemsOf(row) {
   return items;
 }
 
-// The least probability of what nobody has looked at yet; 2 where all is looked at.
-function doubt(row) {
-  const open = itemsOf(row).filter((item) => !item.state && item.target !== "description");
-  return open.length ? Math.min(...open.map((item) => item.sure ?? 1)) : 2;
+// Whether there is something that nobody has looked at yet.
+function isOpen(row) {
+  return itemsOf(row).some((item) => !item.state && item.target !== "description");
 }

@@ -1,10 +1,10 @@
 // Filter, review queue, export: what is shown, and in which order.
 
 class Toolbar {
-  constructor(shelf, { onChange, onExport, onLeave }) {
+  constructor(shelf, { onChange, onQueue, onExport, onLeave }) {
     this.shelf = shelf;
     this.onExport = onExport;
-    this.queue = false;
+    this.queue = null; // places, those most worth a look first; null while scenes are in order
     this.root = make("div", "tk-bar", null, { role: "toolbar", "aria-label": "Scenes" });
     this.field = make("input", "tk-filter", null, {
       type: "search", placeholder: "filter (/): words, tag:car, is:open, is:reviewed", "aria-label": "Filter",
@@ -19,9 +19,8 @@ class Toolbar {
       event.preventDefault();
       event.stopPropagation();
     });
-    this.sure = button("least sure first", "Review queue (q)", () => {
-      this.toggleQueue();
-      onChange();
+    this.sure = button("most in doubt first", "Review queue (q)", () => {
+      onQueue();
       onLeave();
     });
     this.sure.setAttribute("aria-pressed", "false");
@@ -36,9 +35,9 @@ class Toolbar {
     this.marked = new Set();
   }
 
-  toggleQueue() {
-    this.queue = !this.queue;
-    this.sure.setAttribute("aria-pressed", String(this.queue));
+  setQueue(places) {
+    this.queue = places;
+    this.sure.setAttribute("aria-pressed", String(places !== null));
   }
 
   mark(marked) {
@@ -57,16 +56,9 @@ class Toolbar {
   order() {
     const tests = this.field.value.toLowerCase().split(/\s+/).filter(Boolean).map((word) => this.test(word));
     if (!tests.length && !this.queue) return null;
-    const places = [];
     const { rows } = this.shelf;
-    for (let place = 0; place < rows.length; place++) {
-      if (rows[place] && tests.every((fits) => fits(place))) places.push(place);
-    }
-    if (this.queue) {
-      const doubts = new Map(places.map((place) => [place, doubt(rows[place])]));
-      places.sort((a, b) => doubts.get(a) - doubts.get(b) || a - b);
-    }
-    return places;
+    const every = this.queue ?? rows.keys();
+    return [...every].filter((place) => rows[place] && tests.every((fits) => fits(place)));
   }
 
   test(word) {
@@ -74,7 +66,7 @@ class Toolbar {
     const [, kind, rest] = /^(tag|is|sentiment):(.*)$/.exec(word) || [null, "", word];
     if (kind === "tag") return (place) => rows[place].tags.some(([label]) => label.toLowerCase().startsWith(rest));
     if (kind === "sentiment") return (place) => (rows[place].sentiment?.[0] || "").startsWith(rest);
-    if (kind === "is" && rest === "open") return (place) => doubt(rows[place]) < 2;
+    if (kind === "is" && rest === "open") return (place) => isOpen(rows[place]);
     if (kind === "is" && rest === "reviewed") return (place) => (rows[place].reviews || []).length > 0;
     return (place) => words[place].includes(word);
   }

@@ -10,6 +10,7 @@ from typing import Any
 
 from toolkit.errors import SourceError
 from toolkit.insight import results
+from toolkit.insight.queue import ranked
 from toolkit.media.clip import clip
 from toolkit.records import Answer, Run, Scene, Tag, Video
 from toolkit.stages.store import Store
@@ -64,6 +65,11 @@ class Catalogue:
     def page(self, number: int) -> list[dict[str, Any]]:
         """The rows of one page, from 0; beyond the last page there are none."""
         return self._rows(self.scenes[max(0, number) * PAGE : (max(0, number) + 1) * PAGE])
+
+    def queue(self) -> list[int]:
+        """Places of the scenes, those most worth a look first and the rest in order."""
+        first = [one.scene.id for one in ranked(self._store, self.run, self.scenes)]
+        return [*dict.fromkeys([*map(self._place.__getitem__, first), *range(len(self.scenes))])]
 
     def row(self, scene_id: str) -> dict[str, Any]:
         """The row of one scene.

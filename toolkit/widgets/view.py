@@ -81,8 +81,8 @@ class SceneBrowser(anywidget.AnyWidget):
         super().close()
 
     def _hear(self, _: object, message: dict[str, Any], buffers: object) -> None:
-        if message.get("kind") == "ask":
-            # A model may take minutes: the kernel is free meanwhile.
+        if message.get("kind") in ("ask", "queue"):
+            # A model may take minutes, and so may many scenes: the kernel is free meanwhile.
             work = threading.Thread(
                 target=self._reply, args=(message,), name="browser-ask", daemon=True
             )
@@ -108,6 +108,8 @@ class SceneBrowser(anywidget.AnyWidget):
                 return {"films": scenes.films()}, []
             case "page":
                 return {"rows": scenes.page(message["page"])}, []
+            case "queue":
+                return {"order": scenes.queue()}, []
             case "thumbs":
                 return {}, [scenes.thumbnail(id_) for id_ in message["ids"][:_MOST_THUMBNAILS]]
             case "clip":

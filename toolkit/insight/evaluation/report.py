@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from toolkit.insight.evaluation.comparison import Comparison
     from toolkit.insight.evaluation.evaluation import Evaluation
 
-__all__ = ["Table", "as_html", "as_text", "of_comparison", "of_evaluation", "of_mistakes"]
+__all__ = [
+    "Table",
+    "as_html",
+    "as_text",
+    "cut",
+    "interval",
+    "of_comparison",
+    "of_evaluation",
+    "of_mistakes",
+    "worded",
+]
 
 _LABEL_HEAD = ("label", "support", "precision", "recall", "f1", "95%", "AP")
 _MOST = 50
@@ -35,14 +45,14 @@ def of_evaluation(one: Evaluation) -> Iterator[Table]:
     title = f"Run {one.run_id} by {one.truth.name}: {_count(len(one.titles), 'video')}"
     title += f", {_count(one.scenes, 'judged scene')}"
     rows = [
-        (name, _shown(figure.value), _interval(figure.low, figure.high))
+        (name, worded(figure.value), interval(figure.low, figure.high))
         for name, figure in one.figures.items()
         if figure.value is not None
     ]
     yield Table(title, ("figure", "value", "95%"), tuple(rows))
     yield from _of_frame(f"Boundaries, within {one.tolerance_s:g} s", one.boundaries)
     if len(one.tags):
-        yield _cut("Labels", _LABEL_HEAD, [*map(_label, one.tags.to_dicts())])
+        yield cut("Labels", _LABEL_HEAD, [*map(_label, one.tags.to_dicts())])
     if one.confusion.select("positive", "neutral", "negative", "none").to_numpy().any():
         yield from _of_frame("Sentiment: true and given", one.confusion)
     filled = one.reliability.filter(one.reliability["scenes"] > 0)
@@ -50,17 +60,17 @@ def of_evaluation(one: Evaluation) -> Iterator[Table]:
     yield from _of_frame("Answers", one.answers)
     if one.unjudged:
         rows_of = [(label, f"{n:,}") for label, n in one.unjudged.items()]
-        yield _cut("Labels that the truth does not speak of", ("label", "scenes"), rows_of)
+        yield cut("Labels that the truth does not speak of", ("label", "scenes"), rows_of)
     left_out = {
         "people say different things": one.truth.disputed,
         "the run has no such scene": one.unmatched,
     }
     reasons = [(why, f"{n:,}") for why, n in left_out.items() if n]
     if reasons:
-        yield _cut("Not judged: what was reviewed, but", ("reason", "things"), reasons)
+        yield cut("Not judged: what was reviewed, but", ("reason", "things"), reasons)
     if one.missing:
         named = [(name,) for name in one.missing]
-        yield _cut("Not judged: videos that the run does not have", ("video",), named)
+        yield cut("Not judged: videos that the run does not have", ("video",), named)
 
 
 def of_mistakes(one: Evaluation) -> Iterator[Table]:
@@ -68,50 +78,52 @@ def of_mistakes(one: Evaluation) -> Iterator[Table]:
     shown = ("title", "start_s", "end_s", "what", "name", "truth", "given")
     wrong = one.items.filter(~one.items["right"])
     if len(wrong):
-        rows = [tuple(map(_shown, row)) for row in wrong.select(shown).rows()]
-        yield _cut(f"Wrong: {len(wrong):,} of {len(one.items):,}", shown, rows, left=len(shown))
+        rows = [tuple(map(worded, row)) for row in wrong.select(shown).rows()]
+        yield cut(f"Wrong: {len(wrong):,} of {len(one.items):,}", shown, rows, left=len(shown))
 
 
 def of_comparison(both: Comparison) -> Iterator[Table]:
     """The tables of a comparison: figures side by side, then what changed."""
     rows = [
-        (row["figure"], _shown(row["before"]), _shown(row["after"]), _shown(row["difference"], "+"))
+        (row["figure"], worded(row["before"]), worded(row["after"]), worded(row["difference"], "+"))
         for row in both.frame.to_dicts()
         if row["before"] is not None or row["after"] is not None
     ]
     title = f"Runs {both.before.run_id} and {both.after.run_id} by {both.after.truth.name}"
     yield Table(title, ("figure", "before", "after", "difference"), tuple(rows))
     if len(both.settings):
-        settings = [tuple(map(_shown, row)) for row in both.settings.rows()]
-        yield _cut("Settings that differ", tuple(both.settings.columns), settings, left=4)
+        settings = [tuple(map(worded, row)) for row in both.settings.rows()]
+        yield cut("Settings that differ", tuple(both.settings.columns), settings, left=4)
     shown = ("change", "title", "start_s", "what", "name", "truth", "before", "after")
-    changes = [tuple(map(_shown, row)) for row in both.changed.select(shown).rows()]
+    changes = [tuple(map(worded, row)) for row in both.changed.select(shown).rows()]
     if changes:
         counts = both.changed["change"].value_counts(sort=True).rows()
         title = "Changed: " + ", ".join(f"{n:,} {change}" for change, n in counts)
-        yield _cut(title, shown, changes, left=len(shown))
+        yield cut(title, shown, changes, left=len(shown))
 
 
 def _label(row: dict[str, Any]) -> tuple[str, ...]:
     """A label's row, as narrow as a terminal is."""
-    first = (_shown(row[name]) for name in _LABEL_HEAD[:5])
-    return (*first, _interval(row["f1_low"], row["f1_high"]), _shown(row["average_precision"]))
+    first = (worded(row[name]) for name in _LABEL_HEAD[:5])
+    return (*first, interval(row["f1_low"], row["f1_high"]), worded(row["average_precision"]))
 
 
 def _of_frame(title: str, frame: pl.DataFrame) -> Iterator[Table]:
     if len(frame):
-        rows = [tuple(map(_shown, row)) for row in frame.rows()]
-        yield _cut(title, tuple(frame.columns), rows)
+        rows = [tuple(map(worded, row)) for row in frame.rows()]
+        yield cut(title, tuple(frame.columns), rows)
 
 
-def _cut(
+def cut(
     title: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], *, left: int = 1
 ) -> Table:
+    """A table of the first rows, whose title says how many there are."""
     more = f" (the first {_MOST} of {len(rows):,})" if len(rows) > _MOST else ""
     return Table(title + more, tuple(head), tuple(rows[:_MOST]), left)
 
 
-def _shown(value: Any, sign: str = "") -> str:
+def worded(value: Any, sign: str = "") -> str:
+    """A value as people read it in a table."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -119,7 +131,8 @@ def _shown(value: Any, sign: str = "") -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def interval(low: float | None, high: float | None) -> str:
+    """An interval as people read it."""
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 

@@ -1,0 +1,1 @@
+"""What reviews teach: thresholds, calibrations, words, and what to look at next."""
