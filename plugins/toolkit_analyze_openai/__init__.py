@@ -34,6 +34,7 @@ class OpenAIOptions(Options):
             "api_key",
             "check_model",
             "prompts",
+            "examples",
             "style",
             "concurrency",
             "requests_per_minute",
@@ -91,6 +92,11 @@ class OpenAIOptions(Options):
         description="A folder of prompts, such as system.md or describe.md, that replace the "
         "packaged ones of their names.",
     )
+    examples: str = Field(
+        "",
+        description="A file of what people said of other scenes, which stands before the frames "
+        "of every scene; toolkit review examples writes one. Empty: none.",
+    )
     concurrency: int = Field(8, ge=1, le=256, description="Requests at once.")
     requests_per_minute: float = Field(
         0.0, ge=0, description="Most requests a minute; 0: as many as the server takes."
@@ -147,7 +153,7 @@ def make(options: OpenAIOptions, context: Context) -> OpenAIAnalyzer:
 
     Raises:
         MissingExtraError: The client library is not installed.
-        ConfigError: The folder of prompts cannot be used.
+        ConfigError: The folder of prompts, or the file of examples, cannot be used.
     """
     for module in REQUIRES:  # found, not imported, which would take a second
         if importlib.util.find_spec(module) is None:

@@ -64,7 +64,9 @@ class OpenAIAnalyzer(Analyzer, Writer):
         self.batch_size = options.concurrency
         self._options = options
         self._prompts = Prompts.read(
-            base / Path(options.prompts).expanduser() if options.prompts else None, options.style
+            base / Path(options.prompts).expanduser() if options.prompts else None,
+            options.style,
+            base / Path(options.examples).expanduser() if options.examples else None,
         )
         self._background: Background | None = None
         self._server: Server | None = None
@@ -131,8 +133,8 @@ class OpenAIAnalyzer(Analyzer, Writer):
         assert self._server
         options = self._options
         shown = parts(jpegs(rgb, options.jpeg_quality), as_video=options.frames == "video")
-        tokens = rgb.size // 3 // _PIXELS_A_TOKEN + 100
-        system, line = self._prompts.texts["system"], self._prompts.line(times_s)
+        system, line = self._prompts.system, self._prompts.line(times_s)
+        tokens = rgb.size // 3 // _PIXELS_A_TOKEN + 100 + len(self._prompts.examples) // 4
         return Talk(self._server, system, shown, line, tokens, empty)
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class Qwen2VLOptions(Options):
     # Qwen2VLAnalyzer.identity, which also covers the revision and the prompts.
     neutral: ClassVar[frozenset[str]] = frozenset(
         {
-            *("model", "revision", "prompts", "style", "local_files_only"),
+            *("model", "revision", "prompts", "examples", "style", "local_files_only"),
             *("backend", "device", "attention", "batch_tokens", "memory_share"),
         }
     )
@@ -101,6 +101,11 @@ class Qwen2VLOptions(Options):
         description="A folder of prompts, such as system.md or describe.md, that replace the "
         "packaged ones of their names.",
     )
+    examples: str = Field(
+        "",
+        description="A file of what people said of other scenes, which stands before the frames "
+        "of every scene; toolkit review examples writes one. Empty: none.",
+    )
     min_pixels: int = Field(
         0, ge=0, description="Least pixels of a frame, smaller ones are enlarged; 0: the model's."
     )
@@ -123,7 +128,7 @@ def make(options: Qwen2VLOptions, context: Context) -> Qwen2VLAnalyzer:
 
     Raises:
         MissingExtraError: One of its libraries is not installed.
-        ConfigError: The folder of prompts cannot be used.
+        ConfigError: The folder of prompts, or the file of examples, cannot be used.
     """
     on_vllm = options.backend == "vllm"
     if on_vllm and importlib.util.find_spec("vllm") is None:

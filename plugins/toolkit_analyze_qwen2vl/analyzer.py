@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,8 @@ from toolkit_analyze_qwen2vl.weights import Weights
 
 __all__ = ["Qwen2VLAnalyzer", "reply"]
 
+log = logging.getLogger(__name__)
+
 
 class Qwen2VLAnalyzer(Analyzer, Writer):
     """Describes scenes, answers questions, judges sentiment and scores labels, from one look.
@@ -49,7 +52,9 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
     def __init__(self, options: Qwen2VLOptions, base: Path) -> None:
         self._options = options
         self._prompts = Prompts.read(
-            base / Path(options.prompts).expanduser() if options.prompts else None, options.style
+            base / Path(options.prompts).expanduser() if options.prompts else None,
+            options.style,
+            base / Path(options.examples).expanduser() if options.examples else None,
         )
         self._weights = Weights.of(options.model, options.revision, base)
         self._identity = ""
@@ -57,6 +62,7 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
         self._text: TextModel | None = None
         self._asked: Answering | None = None
         self._revision = ""
+        self._example_tokens = 0
         self._lock = threading.Lock()
         self._fitting: Fitting | None = None
 
@@ -89,7 +95,7 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
             budget = self._options.batch_tokens or default_batch_tokens(model.device)
             self._fitting = Fitting(budget)
         steps = Steps(
-            tokens=lambda look: model.tokens(*look.frames.rgb.shape[:3]),
+            tokens=lambda look: model.tokens(*look.frames.rgb.shape[:3]) + self._example_tokens,
             prepare=functools.partial(self._prepare, model),
             answer=lambda looks, prepared: self._look(model, looks, prepared, fingerprint, cancel),
         )
@@ -135,6 +141,13 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
                     max_pixels=options.max_pixels,
                 )
                 self._revision = revision
+                if self._prompts.examples:
+                    with_them, without = (
+                        len(self._model.ids(text))
+                        for text in (self._prompts.system, self._prompts.texts["system"])
+                    )
+                    self._example_tokens = with_them - without
+                    log.info("the examples add %d tokens to each scene", self._example_tokens)
             return self._model
 
     def _prepare(self, model: VisionModel, looks: Sequence[Look], max_pixels: int) -> Prepared:

@@ -30,7 +30,7 @@ SOURCES = sorted(
 )
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "toolkit") and path.suffix == ".py"]
 LINES_OF_A_FILE = 300
-FEATURES = {"gcs", "notebook", "otio", "ray", "s3", "vllm"}  # extras that bring what is no plugin
+FEATURES = {"gcs", "notebook", "otio", "ray", "s3", "tune", "vllm"}  # extras, but no plugins
 APART = {"vllm"}  # and cannot be installed together with all the others
 
 

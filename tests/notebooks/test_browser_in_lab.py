@@ -239,6 +239,24 @@ def test_corrections_outlive_the_page_and_the_kernel(
     expect(browser.locator(".tk-count")).to_have_text("1 of 3 scenes")
 
 
+def test_the_review_queue_shows_what_is_in_doubt_first(
+    notebook: Callable[..., Notebook], film: Path, tmp_path: Path
+) -> None:
+    book = notebook(*cells(film, tmp_path))
+    book.run_all()
+    browser = opened(book, 1)
+    first = browser.locator(".tk-row .tk-what").first
+    expect(first).to_contain_text("0")
+    press = book.page.keyboard.press
+    press("x")  # the least sure thing in scene 0, and so the others come before it
+    expect(browser.locator(".tk-note")).to_contain_text("saved")
+    press("q")
+    expect(browser.locator(".tk-bar [aria-pressed=true]")).to_have_count(1)
+    expect(first).to_contain_text("1")
+    press("q")
+    expect(first).to_contain_text("0")
+
+
 def test_boundaries_are_split_and_merged(
     notebook: Callable[..., Notebook], film: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,31 @@ def test_a_changed_prompt_asks_again_what_it_concerns(tmp_path: Path, analyzer: 
         assert all(
             a.key != b.key for a, b in zip(other.asks(wanted), analyzer.asks(wanted), strict=True)
         )
+
+
+def test_examples_are_part_of_the_prompt(
+    tmp_path: Path, analyzer: Analyzer, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = [Ask(kind="description"), COLOUR, Ask(kind="sentiment")]
+    text = "Example 1\nDescription: a red circle moves left"
+    (tmp_path / "examples.md").write_text(f"{text}\n")
+    frames = sample_frames()
+    [plain] = answers(analyzer, Look(frames, analyzer.asks(wanted)))
+    with build(tmp_path, examples="examples.md") as told, caplog.at_level("INFO"):
+        assert told.identity() != analyzer.identity()
+        asks = told.asks(wanted)
+        [shown] = answers(told, Look(frames, asks))
+    [added] = [int(n) for n in re.findall(r"add (\d+) tokens", caplog.text)]
+    assert added > 10
+    for before, after in zip(plain, shown, strict=True):
+        assert before.ask != after.ask
+        assert before.evidence.prompt_hash != after.evidence.prompt_hash
+        assert after.evidence.tokens_in - before.evidence.tokens_in == added
+    (tmp_path / "examples.md").write_text("Another\n")
+    with build(tmp_path, examples="examples.md") as other:
+        assert not {ask.key for ask in asks} & {ask.key for ask in other.asks(wanted)}
+    with pytest.raises(ConfigError, match="cannot be read"):
+        build(tmp_path, examples="gone.md")
 
 
 @pytest.mark.parametrize(("file", "tells"), [("", "does not exist"), ("descibe.md", "describe")])

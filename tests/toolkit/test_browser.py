@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,28 @@ def test_what_cannot_be_done_is_told_and_breaks_nothing(run: tk.RunHandle, page:
     finally:
         Path("elsewhere.mp4").rename(run.videos["path"][0])
     assert page.ask("page", page=0)[0]["rows"]
+
+
+def test_the_review_queue_ranks_all_scenes(
+    run: tk.RunHandle, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.review(ids(run)[2], action="accept", name="fog", reviewer="ann")
+    run.review(ids(run)[2], action="reject", name="fog", reviewer="zoe")
+    told = threading.Event()
+
+    def hear(*sent: Any, **more: Any) -> None:
+        page.hear(*sent, **more)
+        told.set()
+
+    monkeypatch.setattr(page.browser, "send", hear)
+    message = {"method": "custom", "content": {"kind": "queue", "seq": "q"}}
+    page.browser._handle_msg({"content": {"data": message}, "buffers": []})
+    assert told.wait(60)
+    order = page.sent[-1][0]["order"]
+    assert order[0] == 2
+    assert sorted(order) == [0, 1, 2]
+    first = run.review_queue()["scene_id"].to_list()
+    assert [ids(run)[place] for place in order][: len(first)] == first
 
 
 def test_a_saved_notebook_shows_text_without_scripts(run: tk.RunHandle) -> None:

@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from toolkit.records import Answer, Evidence, Run, Synthesis
     from toolkit.stages.store import Store
 
-__all__ = ["add_to", "find_run", "find_run_or_video"]
+__all__ = ["RunOrVideo", "add_to", "find_run", "find_run_or_video"]
 
 _CLEAR = 4  # an id is not shortened further: fewer characters are more likely a typing error
+
+RunOrVideo = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|VIDEO",
+        help="A run (its id, the start of it, or 'last') or a video (its id, the start of it, its "
+        "path or link).",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:

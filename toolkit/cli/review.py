@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.output import clock, plain, print_json, table
+from toolkit.cli.results import RunOrVideo, find_run, find_run_or_video
 from toolkit.cli.setup import Json, Setup, command
+from toolkit.cli.tune import examples_, next_
 from toolkit.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -18,14 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN|VIDEO",
-        help="A run (its id, the start of it, or 'last') or a video (its id, the start of it, its "
-        "path or link).",
-    ),
-]
 SceneName = Annotated[
     str,
     typer.Argument(
@@ -70,6 +64,9 @@ def add_to(app: typer.Typer) -> None:
     command(
         group, "list", example="toolkit review list last\ntoolkit review list talk.mp4 --disputed"
     )(list_)
+    command(group, "examples", example="toolkit review examples last examples.md --most 6")(
+        examples_
+    )
     command(
         group, "next", example="toolkit review next last\ntoolkit review next talk.mp4 --limit 50"
     )(next_)
@@ -87,7 +84,7 @@ def _saying(action: str) -> Callable[..., None]:
 
     def say(
         setup: Setup,
-        name: Name,
+        name: RunOrVideo,
         scene: SceneName,
         tag: Annotated[str | None, typer.Option("--tag", metavar="LABEL", help="This tag.")] = None,
         description: Annotated[
@@ -158,7 +155,6 @@ def _subject(store: Store, name: str, scene: str) -> tuple[Run, str]:
     Raises:
         StoreError: There is none, or several.
     """
-    from toolkit.cli.results import find_run_or_video
     from toolkit.insight import results
 
     run, video_id = find_run_or_video(store, name)
@@ -187,14 +183,13 @@ def _subject(store: Store, name: str, scene: str) -> tuple[Run, str]:
 
 def list_(
     setup: Setup,
-    name: Name,
+    name: RunOrVideo,
     disputed: Annotated[
         bool, typer.Option("--disputed", help="Only where reviewers say different things.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """List the reviews of a run's videos, or of one video, the oldest first."""
-    from toolkit.cli.results import find_run_or_video
     from toolkit.insight.agreement import reviews
 
     with setup.store() as store:
@@ -231,40 +226,8 @@ def list_(
     )
 
 
-def next_(
-    setup: Setup,
-    name: Name,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Most scenes to list.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """List the scenes most worth a look: what is disputed first, then what is least sure."""
-    from toolkit.cli.results import find_run_or_video
-    from toolkit.insight.queue import queue
-
-    with setup.store() as store:
-        run, video_id = find_run_or_video(store, name)
-        found = queue(store, run)
-    rows = [row for row in found.to_dicts() if video_id in (None, row["video_id"])][:limit]
-    if as_json:
-        print_json({"scenes": rows})
-        return
-    if not rows:
-        typer.echo("Nothing is in doubt.")
-        return
-    table(
-        ["video", "#", "from", "doubt", "because"],
-        [
-            [row["title"], row["index"], clock(row["start_s"]), f"{row['doubt']:.2f}", row["why"]]
-            for row in rows
-        ],
-        right=(1, 2, 3),
-        wide=(4,),
-    )
-
-
-def agreement(setup: Setup, name: Name, as_json: Json = False) -> None:
+def agreement(setup: Setup, name: RunOrVideo, as_json: Json = False) -> None:
     """Show how far reviewers agree: conflicts, and Cohen's kappa."""
-    from toolkit.cli.results import find_run_or_video
     from toolkit.insight.agreement import agreement as agreed
 
     with setup.store() as store:
@@ -309,7 +272,6 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import reviews from a CSV: all of them, or, where a line makes no sense, none."""
-    from toolkit.cli.results import find_run
     from toolkit.exchange.reviews import read
 
     with setup.store() as store:

@@ -1,4 +1,4 @@
-"""Learning from reviews."""
+"""Learning from reviews: thresholds, what to look at next, examples for a prompt."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.output import plain, print_json, table
+from toolkit.cli.output import clock, plain, print_json, table
+from toolkit.cli.results import RunOrVideo, find_run, find_run_or_video
 from toolkit.cli.setup import Json, Setup, command
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "examples_", "next_"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,7 +41,6 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Learn thresholds, calibrations and words from reviews; shows what it would change."""
-    from toolkit.cli.results import find_run
     from toolkit.insight.tuning.tuning import tuned, vocabulary_of
 
     with setup.store() as store:
@@ -65,3 +65,52 @@ def _end(changed: int, path: Path, *, written: bool) -> str:
     if written:
         return f"{path}: {labels} changed. Run again: only tagging is done anew."
     return f"{labels} would change in {path}; --write changes them."
+
+
+def examples_(
+    setup: Setup,
+    name: RunOrVideo,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    most: Annotated[int, typer.Option("--most", min=1, help="Most scenes.")] = 4,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write what people said of the best reviewed scenes, as examples for an analyzer's prompt."""
+    from toolkit.insight import examples
+
+    with setup.store() as store:
+        run, _ = find_run_or_video(store, name)
+        examples.write(store, run, file, most=most, force=force)
+    tokens = len(file.read_text(encoding="utf-8")) // 4
+    typer.echo(plain(f"{file}: about {tokens} tokens more for each scene. To use it, set"))
+    typer.echo(plain(f"examples = {file}"))
+    typer.echo("in the analyzer's section, such as [analysis.qwen2vl].")
+
+
+def next_(
+    setup: Setup,
+    name: RunOrVideo,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Most scenes to list.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the scenes most worth a look: what is disputed first, then what is least sure."""
+    from toolkit.insight.queue import queue
+
+    with setup.store() as store:
+        run, video_id = find_run_or_video(store, name)
+        found = queue(store, run)
+    rows = [row for row in found.to_dicts() if video_id in (None, row["video_id"])][:limit]
+    if as_json:
+        print_json({"scenes": rows})
+        return
+    if not rows:
+        typer.echo("Nothing is in doubt.")
+        return
+    table(
+        ["video", "#", "from", "doubt", "because"],
+        [
+            [row["title"], row["index"], clock(row["start_s"]), f"{row['doubt']:.2f}", row["why"]]
+            for row in rows
+        ],
+        right=(1, 2, 3),
+        wide=(4,),
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.execution.tables import Tables
-from toolkit.insight import agreement, queue, reviewing
+from toolkit.insight import agreement, examples, queue, reviewing
 from toolkit.insight.tuning.tuning import LEAST, Tuning, tuned, vocabulary_of
 from toolkit.records import Review, ReviewAction, ReviewTarget
 
@@ -74,6 +74,23 @@ class Reviewing(Tables):
         row = self.row
         path = vocabulary_of(row, Path.cwd()) if vocabulary is None else Path(vocabulary)
         return tuned(self._store, row, path, least=least, resamples=resamples, seed=seed)
+
+    def examples(self, path: str | os.PathLike[str], *, most: int = 4, force: bool = False) -> Path:
+        """Write down what people said of the best reviewed scenes, as examples for an analyzer.
+
+        Args:
+            path: The file, for the option ``examples`` of an analyzer.
+            most: Most scenes.
+            force: Replace a file that is there.
+
+        Returns:
+            The file.
+
+        Raises:
+            MediaError: A file is there already, or it cannot be written.
+            TruthError: Nobody reviewed a scene.
+        """
+        return examples.write(self._store, self.row, Path(path), most=most, force=force)
 
     def review_queue(self, limit: int | None = None) -> pl.DataFrame:
         """The scenes most worth a look, one a row, with what is in doubt.

@@ -55,14 +55,23 @@ class Prompts:
     their times in seconds; ``describe…``, ``sentiment`` and ``tags`` are questions; ``writer`` is
     what the model is told to be where it writes about a whole video, of which ``summary``,
     ``chapters`` and ``answer`` ask; the others are the words around a question of their type.
+    ``examples`` stand before the frames of every scene.
     """
 
     texts: Mapping[str, str]
     style: str = "short"
+    examples: str = ""
 
     @classmethod
-    def read(cls, folder: Path | None, style: str = "short") -> Prompts:
+    def read(
+        cls, folder: Path | None, style: str = "short", examples: Path | None = None
+    ) -> Prompts:
         """The packaged texts, each replaced by the file of its name in ``folder``.
+
+        Args:
+            folder: A folder of prompts.
+            style: How scenes are described.
+            examples: A file of what people said of other scenes, see docs/tuning.md.
 
         Raises:
             ConfigError: There is no such folder, a file in it has an unknown name, lacks a hole
@@ -75,18 +84,20 @@ class Prompts:
             file = PACKAGED / f"{name}.md"
             if folder is not None and (folder / file.name).exists():
                 file = folder / file.name
-            try:
-                texts[name] = file.read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"The prompt {file} cannot be read: {error}.") from error
+            texts[name] = _text(file)
             for hole in holes:
                 if f"{{{hole}}}" not in texts[name]:
                     raise ConfigError(f"The prompt {file} must have {{{hole}}} somewhere.")
-        return cls(texts, style)
+        return cls(texts, style, "" if examples is None else _text(examples).strip())
+
+    @property
+    def system(self) -> str:
+        """What the model is told to be, and the examples."""
+        return "\n\n".join(filter(None, (self.texts["system"], self.examples)))
 
     def ask(self, wanted: Ask) -> Ask:
         """The ask, its prompt being all text that the answer depends on."""
-        parts = (self.texts["system"], self.texts["frames"], self._question(wanted))
+        parts = (self.system, self.texts["frames"], self._question(wanted))
         return wanted.model_copy(update={"prompt": "\n".join(parts)})
 
     def questions(self, ask: Ask) -> list[str]:
@@ -128,14 +139,21 @@ class Prompts:
         """The chat about one scene, its video left as a placeholder."""
         text = f"{self.line(times_s)}\n{question}"
         return [
-            {"role": "system", "content": self.texts["system"]},
+            {"role": "system", "content": self.system},
             {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": text}]},
         ]
 
     @property
     def shared_hash(self) -> str:
         """Names the texts that every ask has in common; an ask's own are in its prompt."""
-        return digest("prompts", self.texts["system"], self.texts["frames"])
+        return digest("prompts", self.system, self.texts["frames"])
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The prompt {file} cannot be read: {error}.") from error
 
 
 def _filled(text: str, **words: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from toolkit.records import Answer, Scene, Statement
 
-__all__ = ["Note", "line", "notes_of", "packed", "shortened", "statement"]
+__all__ = ["Note", "line", "mere", "notes_of", "packed", "shortened", "statement"]
 
 _CONTROL = re.compile(r"<(?=[^\s\d])|\[(?=/?[A-Z_]+\])")
 """How the tokens begin that steer language models: ``<|im_end|>``, ``</s>``, ``[/INST]``."""
@@ -54,8 +54,12 @@ def line(number: int, note: Note, scenes: Sequence[Scene]) -> str:
     the model, such as the end of the user's turn, is kept as mere text by a space in it.
     """
     start_s, end_s = scenes[note.scenes[0]].start_s, scenes[note.scenes[-1]].end_s
-    text = _CONTROL.sub(r"\g<0> ", note.text)
-    return f"[{number}] {_clock(start_s)}-{_clock(end_s)} {text}\n"
+    return f"[{number}] {_clock(start_s)}-{_clock(end_s)} {mere(note.text)}\n"
+
+
+def mere(text: str) -> str:
+    """The text with a space in whatever a tokenizer would take for an order to the model."""
+    return _CONTROL.sub(r"\g<0> ", text)
 
 
 def _clock(seconds: float) -> str:

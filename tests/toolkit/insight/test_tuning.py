@@ -227,6 +227,19 @@ def test_synonyms_and_words_for_rules_are_suggested(store: Store, run: Run, path
     assert ("rule", "car", "street") not in shown  # which every scene has
 
 
+def test_words_that_analyzers_propose_become_synonyms(store: Store, run: Run, path: Path) -> None:
+    ask = Ask(kind="tags")
+    wet = {one.scene_id for one in store.find(Review, name="rain") if one.action == "accept"}
+    for scene in store.find(Scene):
+        text = "downpour, street" if scene.id in wet else "street, car"
+        store.save([Answer.of(scene, "m", "model", ask, text=text)])
+    lineage = run.lineage.model_copy(update={"asks": (*run.lineage.asks, ("m", ask.key))})
+    run = run.model_copy(update={"lineage": lineage})
+    rows = tuned(store, run, path).suggestions.to_dicts()
+    found = [(r["label"], r["word"]) for r in rows if r["kind"] == "synonym"]
+    assert found == [("rain", "downpour")]
+
+
 def test_a_rule_that_people_reject_is_named(store: Store, run: Run, path: Path) -> None:
     wet = {one.scene_id for one in store.find(Review, name="rain") if one.action == "accept"}
     scenes = sorted(store.find(Scene), key=lambda scene: scene.id)

@@ -31,7 +31,9 @@ def of_evaluation(one: Evaluation, path: str | os.PathLike[str], *, force: bool)
 def of_comparison(both: Comparison, path: str | os.PathLike[str], *, force: bool) -> Path:
     """Write two evaluations side by side, see `Comparison.to_html`."""
     title = f"Runs {both.before.run_id} and {both.after.run_id}"
-    charts = [both.chart(), *(one.charts.labels() for one in (both.before, both.after))]
+    when = {"before": both.before, "after": both.after}
+    labels = [one.charts.labels(f"F1 of labels {word}") for word, one in when.items()]
+    charts = [both.chart(), *labels]
     return _written(title, report.of_comparison(both), charts, path, force=force)
 
 

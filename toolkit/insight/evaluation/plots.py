@@ -31,11 +31,11 @@ class Charts:
         self._confusion = confusion
         self._reliability = reliability
 
-    def labels(self) -> Chart:
+    def labels(self, title: str = "F1 of labels") -> Chart:
         """The F1 of the labels that hold most often, with its interval: ``found.tags``."""
         import polars as pl
 
-        alt, title, frame = altair(), "F1 of labels", self._tags.filter(pl.col("f1").is_not_null())
+        alt, frame = altair(), self._tags.filter(pl.col("f1").is_not_null())
         if frame.is_empty():
             return nothing(frame, title)
         shown = frame.sort("support", "label", descending=[True, False]).head(_MOST)

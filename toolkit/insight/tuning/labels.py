@@ -157,7 +157,8 @@ def held_out(tuned: Sequence[Tuned], *, resamples: int, seed: int) -> dict[str, 
 
     tried = [one for one in tuned if one.given is not None]
     size, n = len(tried), sum(len(one.sample.holds) for one in tried)
-    counts, videos = np.zeros((n, 2, 3, size)), []
+    counts = np.zeros((n, 2, 3, size))
+    videos: list[str] = []
     start = 0
     for place, one in enumerate(tried):
         assert one.given is not None

@@ -155,8 +155,8 @@ def _rules(
                 continue
             hit = _FOUND.search(match["rest"])
             word = hit[1].lower() if hit else ""
-            rule = judged.setdefault((tag.label, match["rule"]), [])
-            rule.append((holds, word, texts[pair.scene.id]))
+            those = judged.setdefault((tag.label, match["rule"]), [])
+            those.append((holds, word, texts[pair.scene.id]))
     for (label, rule), said in judged.items():
         wrong = [words for holds, _, words in said if not holds]
         right = {word for holds, _, words in said if holds for word in words}

@@ -17,7 +17,7 @@ from toolkit.insight.reviews import counting
 from toolkit.insight.tuning import labels, suggestions
 from toolkit.insight.tuning.labels import Tuned
 from toolkit.insight.tuning.writing import write
-from toolkit.records import Review, Run
+from toolkit.records import Review, Run, Tag
 from toolkit.stages.store import Store
 from toolkit.vocabulary import load_vocabulary
 
@@ -158,7 +158,7 @@ def tuned(
     found = [
         labels.tune_label(label, *said[label.name], least=least) for label in vocabulary.labels
     ]
-    tags = {}
+    tags: dict[str, list[Tag]] = {}
     for part in results.parts_of(pair.scene for pair in pairs if pair.scene):
         tags |= machine.tags_on(store, run, [scene.id for scene in part])
     by_scene: dict[str | None, list[Review]] = {}
