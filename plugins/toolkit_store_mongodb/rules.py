@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from toolkit.records import Record
 
-__all__ = ["lacking", "validator"]
+__all__ = ["CLOSED", "lacking", "validator"]
 
 _TITLE = "video-analysis-toolkit"
 _WHOLE = ["int", "long"]
@@ -26,6 +26,9 @@ _PLAIN: dict[Any, list[str]] = {
     float: ["double", *_WHOLE],  # other clients write 1 where they mean 1.0
     datetime: ["date"],
 }
+
+CLOSED: dict[str, Any] = {"$jsonSchema": {"title": _TITLE, "required": ["toolkit_closed"]}}
+"""Rules that no record keeps; where a process died with them on, the next one mends them."""
 
 
 def validator(kind: type[Record]) -> dict[str, Any]:

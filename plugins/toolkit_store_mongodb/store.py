@@ -12,6 +12,7 @@ from toolkit.stages.store import Hit, Store, Where
 from toolkit_store_mongodb.documents import NAMES, shape
 from toolkit_store_mongodb.faults import explained
 from toolkit_store_mongodb.reading import stream
+from toolkit_store_mongodb.scrubbing import scrub
 from toolkit_store_mongodb.search import pipeline
 from toolkit_store_mongodb.server import Server
 from toolkit_store_mongodb.words import snippet, terms
@@ -70,6 +71,20 @@ class MongoDBStore(Store):
         for query in of.queries(where):
             total += self._server.steadily(functools.partial(rows.count_documents, query))
         return total
+
+    def delete(self, kind: type[Record], /, **where: Where) -> int:
+        of = shape(kind)
+        rows = self._server.collection(of.name)
+        if not where:
+            raise StoreError(f"Which {of.name} are to be deleted is not said.")
+        total = 0
+        for query in of.queries(where):
+            done = self._server.steadily(functools.partial(rows.delete_many, query))
+            total += done.deleted_count
+        return total
+
+    def scrub(self) -> Sequence[str]:
+        return scrub(self._server)
 
     def search(
         self, words: str, *, limit: int = 20, without: Collection[str] = ()

@@ -86,6 +86,26 @@ class Connections:
             finally:
                 self._give(db)
 
+    def empty_log(self, db: sqlite3.Connection) -> None:
+        """Bring all that is in the write-ahead log into the file, and leave the log empty.
+
+        Raises:
+            StoreError: Somebody has been reading the whole time.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                return
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"{self.path} was busy: its log could not be emptied.",
+                    hint="End the programs that read it, and do it again.",
+                    retriable=True,
+                    path=str(self.path),
+                )
+            time.sleep(0.02)
+
     def close(self) -> None:
         """Close what is idle now, and what is in use when it comes back."""
         with self._lock:
@@ -125,6 +145,7 @@ class Connections:
         # and the next run does that work again.
         try:
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA secure_delete = ON")  # zeros where deleted rows were
         except BaseException:
             db.close()
             raise

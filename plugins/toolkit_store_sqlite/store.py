@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,6 +83,13 @@ class SQLiteStore(Store):
             rows.setdefault(kind, []).append(row)
         if not rows:
             return
+        with self._alone(), self._connections.borrow() as db, transaction(db):
+            for kind, values in rows.items():
+                db.executemany(table(kind).upsert, values)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only writer of this process."""
         if not self._writing.acquire(timeout=self._busy_timeout_s):
             raise StoreError(
                 f"{self.path} was busy: another thread has been writing for too long.",
@@ -91,9 +98,7 @@ class SQLiteStore(Store):
                 path=str(self.path),
             )
         try:
-            with self._connections.borrow() as db, transaction(db):
-                for kind, values in rows.items():
-                    db.executemany(table(kind).upsert, values)
+            yield
         finally:
             self._writing.release()
 
@@ -114,6 +119,23 @@ class SQLiteStore(Store):
         with self._connections.borrow() as db:
             (number,) = db.execute(f"{of.total} {clause}", values).fetchone()
         return int(number)
+
+    def delete(self, kind: type[Record], /, **where: Where) -> int:
+        of = table(kind)
+        clause, values = of.where(where)
+        if not clause:
+            raise StoreError(f"Which {of.name} are to be deleted is not said.")
+        with self._alone(), self._connections.borrow() as db, transaction(db):
+            return db.execute(f"{of.removal} {clause}", values).rowcount
+
+    def scrub(self) -> Sequence[str]:
+        with self._alone(), self._connections.borrow() as db:
+            # Words of deleted texts stay in the index until its parts are merged into one, and
+            # rows in free pages, in the slack of others, and in the log, until all is rewritten.
+            db.execute("INSERT INTO words (words) VALUES ('optimize')")
+            db.execute("VACUUM")
+            self._connections.empty_log(db)
+        return []
 
     def search(
         self, words: str, *, limit: int = 20, without: Collection[str] = ()

@@ -98,6 +98,11 @@ class Table(Generic[R]):
         return f"SELECT count(*) FROM {self.name}"  # noqa: S608
 
     @property
+    def removal(self) -> str:
+        """The statement that deletes rows, to be followed by a WHERE clause."""
+        return f"DELETE FROM {self.name}"  # noqa: S608
+
+    @property
     def upsert(self) -> str:
         """Insert a row, or update the row with its id in place, so that the order stays."""
         updates = ", ".join(f'"{f}" = excluded."{f}"' for f in self.writers if f != "id")

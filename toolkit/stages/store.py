@@ -93,6 +93,29 @@ class Store(Component):
         """How many records :meth:`find` would give."""
 
     @abstractmethod
+    def delete(self, kind: type[Record], /, **where: Where) -> int:
+        """Delete the records that :meth:`find` would give, search included; gives their number.
+
+        Raises:
+            StoreError: They could not be deleted; or there is no such kind or field, or no
+                condition: nobody deletes all that there is by leaving something out.
+        """
+
+    @abstractmethod
+    def scrub(self) -> Sequence[str]:
+        """See that what was deleted or replaced cannot be read from the store's files either.
+
+        It may rewrite all of them, so it takes as long as they are large. Nobody should write
+        meanwhile; whoever does waits or is refused, and nothing is lost.
+
+        Returns:
+            Where deleted bytes may remain all the same, a sentence each that says for how long.
+
+        Raises:
+            StoreError: It could not be done.
+        """
+
+    @abstractmethod
     def search(
         self, words: str, *, limit: int = 20, without: Collection[str] = ()
     ) -> Sequence[Hit]:

@@ -50,6 +50,14 @@ class PatientStore(Store):
         """How many fit."""
         return self._insist(lambda: self._store.count(kind, **where))
 
+    def delete(self, kind: type[Record], /, **where: Where) -> int:
+        """Delete those that fit."""
+        return self._insist(lambda: self._store.delete(kind, **where))
+
+    def scrub(self) -> Sequence[str]:
+        """See that nothing deleted can be read."""
+        return self._insist(self._store.scrub)
+
     def search(
         self, words: str, *, limit: int = 20, without: Collection[str] = ()
     ) -> Sequence[Hit]:
@@ -114,6 +122,14 @@ class RemoteStore(Store):
         if kind in self.unknown:
             return 0
         return int(self._ask("count", kind, where))
+
+    def delete(self, kind: type[Record], /, **where: Where) -> int:
+        """Delete those that fit."""
+        raise NotImplementedError("A worker deletes nothing.")
+
+    def scrub(self) -> Sequence[str]:
+        """See that nothing deleted can be read."""
+        raise NotImplementedError("A worker deletes nothing.")
 
     def search(
         self, words: str, *, limit: int = 20, without: Collection[str] = ()
