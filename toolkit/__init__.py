@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.errors import (
         AnalysisError,
+        AuditError,
         CancelledError,
         ClusterError,
         ConfigError,
         DecodeError,
         DownloadError,
+        ForgottenError,
         MediaError,
         MissingExtraError,
         ModelError,
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
         TruthRow,
         evaluate,
     )
+    from toolkit.execution.erasing import allow, forget, held, purge
+    from toolkit.execution.evaluation import Comparison, Evaluation, Truth, TruthRow, evaluate
     from toolkit.execution.exchange import copy_store, export, import_
     from toolkit.execution.looking import plan, runs, search
     from toolkit.execution.overview import overview, readable
@@ -110,6 +114,7 @@ __all__ = [
     "Answer",
     "AnswerType",
     "Ask",
+    "AuditError",
     "CancelledError",
     "Clip",
     "ClusterError",
@@ -124,6 +129,7 @@ __all__ = [
     "Evaluation",
     "Evidence",
     "Failure",
+    "ForgottenError",
     "Frames",
     "Label",
     "MediaError",
@@ -164,6 +170,7 @@ __all__ = [
     "Video",
     "Vocabulary",
     "VocabularyError",
+    "allow",
     "analyze",
     "analyzer",
     "attach",
@@ -174,12 +181,15 @@ __all__ = [
     "downloader",
     "evaluate",
     "export",
+    "forget",
+    "held",
     "hookimpl",
     "import_",
     "overview",
     "panel",
     "pictures",
     "plan",
+    "purge",
     "readable",
     "register",
     "runs",
@@ -211,6 +221,7 @@ _HOMES = (
     "toolkit.execution.clips",
     "toolkit.execution.overview",
     "toolkit.execution.uploads",
+    "toolkit.execution.erasing",
     "toolkit.widgets.panel",
     "toolkit.widgets.browser",
     "toolkit.execution.trial",

@@ -11,9 +11,17 @@ from pydantic import JsonValue
 
 from toolkit import cache
 from toolkit.crew import Crew
-from toolkit.errors import DecodeError, DownloadError, NotAVideoError, SourceError, StalledError
+from toolkit.errors import (
+    DecodeError,
+    DownloadError,
+    ForgottenError,
+    NotAVideoError,
+    SourceError,
+    StalledError,
+)
 from toolkit.net.causes import LIMITS
 from toolkit.net.turns import turn
+from toolkit.privacy import tombstones
 from toolkit.records import Chapter, Scene, Source, Video
 from toolkit.sources import stamp
 from toolkit.stages.component import Cancel
@@ -26,7 +34,7 @@ __all__ = ["Skipped", "acquire"]
 
 @dataclass(frozen=True)
 class Skipped:
-    """A playlist has a video that is beyond the limits set for it."""
+    """A source is left out: it was erased on request, or is beyond the limits of a playlist."""
 
     reason: str
 
@@ -36,12 +44,23 @@ def acquire(
 ) -> Video | Playlist | Skipped:
     """What the source leads to; a video is in the store then, and so is where it came from.
 
-    A link is not fetched again if its file is there, nor if nobody needs the file any more. A file
-    that was just fetched and cannot be read is not kept. Two links to the same bytes share a file.
+    What was erased on request does not come back. A link is not fetched again if its file is
+    there, nor if nobody needs the file any more. A file that was just fetched and cannot be read
+    is not kept. Two links to the same bytes share a file.
 
     Raises:
         ToolkitError: The source leads to no video.
     """
+    try:
+        return _acquired(crew, source, progress, cancel)
+    except ForgottenError as error:
+        return Skipped(error.message)
+
+
+def _acquired(
+    crew: Crew, source: Source, progress: Progress, cancel: Cancel
+) -> Video | Playlist | Skipped:
+    tombstones.refuse(crew.store, source)
     known = next(iter(crew.store.find(Source, id=source.id)), None)
     unchanged = known is not None and _unchanged(crew, known, source, cancel)
     if known and unchanged and (video := _still_there(crew, known, source)):
@@ -91,17 +110,24 @@ def _fetched(
 
 @contextmanager
 def _kept_if_good(download: Download) -> Iterator[None]:
-    """Throw the files of a download away that turns out to be no video, or too long."""
+    """Throw the files of a download away that turns out to be no video, too long, or erased."""
     try:
         yield
     except StalledError:
         raise  # the machine may be at fault
+    except ForgottenError:
+        _thrown_away(download)
+        raise
     except (DecodeError, DownloadError) as error:
-        for path in (download.path, *download.subtitles.values()):
-            path.unlink(missing_ok=True)
+        _thrown_away(download)
         cause = "not-media" if isinstance(error, NotAVideoError) else "damaged"
         error.context.setdefault("cause", cause)
         raise
+
+
+def _thrown_away(download: Download) -> None:
+    for path in (download.path, *download.subtitles.values(), download.path.with_suffix(".json")):
+        path.unlink(missing_ok=True)
 
 
 def _hashed(path: Path, cancel: Cancel) -> str:
@@ -121,6 +147,7 @@ def _taken_in(
     most_s: float = 0.0,
 ) -> Video:
     """Save the source and its video; of a link, throw the file away if there is one like it."""
+    tombstones.refuse(crew.store, source, name)
     video = next(iter(crew.store.find(Video, id=name)), None)
     if video is None or not Path(video.path).exists():
         opening, stall_s = f"Opening '{path}'", crew.settings.decode.stall_s

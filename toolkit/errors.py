@@ -21,6 +21,8 @@
     ├── PoisonError              an item ended every worker process that took it
     ├── StorageError             a file could not be brought to a cloud or fetched from one
     ├── PrivacyError             the privacy settings forbid it
+    │   └── ForgottenError       it was erased and is not to come back
+    ├── AuditError               the audit log cannot be written
     └── CancelledError           the run was cancelled
 
 An error carries what a person needs next: ``hint`` says what to do, ``retriable`` whether trying
@@ -35,11 +37,13 @@ from typing import Any
 
 __all__ = [
     "AnalysisError",
+    "AuditError",
     "CancelledError",
     "ClusterError",
     "ConfigError",
     "DecodeError",
     "DownloadError",
+    "ForgottenError",
     "MediaError",
     "MissingExtraError",
     "ModelError",
@@ -203,6 +207,14 @@ class StorageError(ToolkitError):
 
 class PrivacyError(ToolkitError):
     """The privacy settings forbid it."""
+
+
+class ForgottenError(PrivacyError):
+    """A source or its content was erased on request, and is kept from coming back."""
+
+
+class AuditError(ToolkitError):
+    """The audit log cannot be written; what it should have told was not done."""
 
 
 class CancelledError(ToolkitError):

@@ -17,7 +17,7 @@ from toolkit.stages.component import Cancel
 from toolkit.stages.download import Progress
 from toolkit.stages.storage import Storage, Stored
 
-__all__ = ["fetch", "listed", "same", "send", "stat"]
+__all__ = ["delete", "fetch", "listed", "same", "send", "stat"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -171,6 +171,16 @@ def send(
     return _tried(
         lambda: storage.write(path, url, told, cancel), url, settings, cancel, arrived=lambda: most
     )
+
+
+def delete(storage: Storage, url: str, settings: Settings, cancel: Cancel) -> None:
+    """Delete the file at a URL, if there is one.
+
+    Raises:
+        StorageError: It cannot be deleted.
+        CancelledError: ``cancel`` was set.
+    """
+    _tried(lambda: storage.delete(url, cancel), url, settings, cancel)
 
 
 def _tried(

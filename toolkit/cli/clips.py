@@ -113,6 +113,7 @@ def clip(
             found = clip_scenes(
                 footage, folder, exact=exact, quality=quality, force=force, told=told
             )
+            _note(setup, "clips", [one.path for one in found], footage)
         else:
             settings, plugins = setup.load()
             made = export(
@@ -163,6 +164,7 @@ def sheet(
         with decoder_of(settings, plugins) as decoder:
             picture = sheet_of(footage, columns=columns, width=width, decoder=decoder)
     save_picture(picture, to, force=force)
+    _note(setup, "sheet", [to], footage)
     count = sum(len(one.scenes) for one in footage)
     if as_json:
         facts = {"width": picture.width, "height": picture.height, "scenes": count}
@@ -218,6 +220,17 @@ def _footage(
             raise
     settings, plugins = setup.load()
     return [scanned(local_file(name), settings, plugins, width, told)]
+
+
+def _note(setup: Setup, kind: str, files: list[Path], footage: list[Footage]) -> None:
+    """Write down what was made, where there is a workspace that may have the videos."""
+    from toolkit.execution.looking import known_store
+    from toolkit.privacy.audited import note_export
+
+    settings, plugins = setup.load()
+    with known_store(settings, plugins) as store:
+        if store:
+            note_export(store, kind, files, video_ids=[one.video.id for one in footage])
 
 
 def _chosen(footage: list[Footage], name: str, scenes: list[int] | None) -> list[Footage]:

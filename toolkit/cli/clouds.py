@@ -70,19 +70,25 @@ def upload(
 
     An upload that was broken off goes on with the same command. Exit code 1 if a file failed.
     """
+    from toolkit.execution.looking import known_store
     from toolkit.execution.uploads import clouds_of, send
 
     for kind in what or ():
         if kind not in _KINDS:
             raise ConfigError(f"--what {kind} is no kind of file.", hint=choices(kind, _KINDS))
     settings, plugins = setup.load()
-    with clouds_of(settings, plugins) as clouds, working(f"Uploading to {to}") as say:
+    with (
+        clouds_of(settings, plugins) as clouds,
+        known_store(settings, plugins) as store,
+        working(f"Uploading to {to}") as say,
+    ):
         clouds.target(to)  # what it refuses is told before anything is cut or written
         items = _items(setup, names, what, settings)
         found = send(
             clouds,
             items,
             to,
+            store=store,
             dry_run=dry_run,
             told=lambda done, count, sent: say(f"{done} of {count} files, {size(sent)} sent"),
         )

@@ -12,6 +12,7 @@ import typer
 from toolkit.cli.found import FoundVideo, failures, found
 from toolkit.cli.output import clock, plain, print_json, table
 from toolkit.cli.setup import Setup, complain
+from toolkit.privacy.tombstones import forgotten
 from toolkit.records import RunSource, Scene, Statement
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ def report(
 ) -> bool:
     """Show a run's end; says whether something failed."""
     failed = failures(store, run)
+    out = [one.source_id for one in store.find(RunSource, run_id=run.id, status="skipped")]
+    erased = len(forgotten(store, out))
     ways = {way.video_id: way for way in store.find(RunSource, run_id=run.id) if way.video_id}
     if as_json:
         ids: list[JsonValue] = [way for way in ways if way]
         count = store.count(Scene, video_id=list(ways), detector=run.lineage.detector)
-        print_json({"run": run.id, "videos": ids, "scenes": count, "failures": [*failed]})
+        data: dict[str, JsonValue] = {"run": run.id, "videos": ids, "scenes": count}
+        print_json({**data, "failures": [*failed], "forgotten": erased})
         return bool(failed)
     some = words = False
     if not quiet:
@@ -48,6 +52,11 @@ def report(
             typer.echo(f"… and {len(ways) - _VIDEOS} more videos: {setup.again(f'show {run.id}')}")
     if failed:
         show_failures(failed, more=setup.again(f"show {run.id}"))
+    if erased:
+        complain(
+            f"Left out, for they were erased on request: {erased} of the sources.",
+            f"One may come back with: {setup.again('forget SOURCE --allow')}",
+        )
     if not quiet:
         scenes = sum(way.scenes for way in ways.values())
         typer.echo(_reused(scenes, sum(way.reused for way in ways.values())), nl=False)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from toolkit.config.machine import cores
 from toolkit.config.ray import RaySettings
+from toolkit.config.retention import Retention
 from toolkit.config.secrets import redact_json
 from toolkit.config.section import Section
 from toolkit.config.storage import Storage
@@ -234,8 +235,8 @@ class Execution(Section):
         return min(max(1, files), self.scan_threads or min(cores(), 4))
 
 
-class Privacy(Section):
-    """What may leave this machine."""
+class Privacy(Retention):
+    """What may leave this machine, and for how long things are kept (see toolkit purge)."""
 
     remote: Literal["deny", "allow"] = Field(
         "deny",

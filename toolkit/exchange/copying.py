@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from toolkit.errors import StoreError
 from toolkit.exchange import dump
+from toolkit.privacy.tombstones import kept_out
 from toolkit.stages.store import Store
 
 __all__ = ["Copied", "Told", "copy_store", "import_records"]
@@ -40,9 +41,9 @@ class Copied:
 def copy_store(source: Store, target: Store, told: Told = lambda *_: None) -> list[Copied]:
     """Copy every record; one that is there already, the same, is not written again.
 
-    A copy that was cut off goes on where it was when it is begun again. Other records of the target
-    stay as they are; of two with one id that of the source wins. Every batch is counted in the
-    target once it is written.
+    What was erased from the target on request does not come back. A copy that was cut off goes on
+    where it was when it is begun again. Other records of the target stay as they are; of two with
+    one id that of the source wins. Every batch is counted in the target once it is written.
 
     Args:
         source: From where.
@@ -57,7 +58,7 @@ def copy_store(source: Store, target: Store, told: Told = lambda *_: None) -> li
         total, is_new = source.count(kind), not target.count(kind)
         found = written = 0
         told(kind.__name__, 0, total)
-        for batch in _batches(source.stream(kind)):
+        for batch in (kept_out(target, every) for every in _batches(source.stream(kind))):
             ids = [one.id for one in batch]
             same = {} if is_new else {one.id: one for one in target.find(kind, id=ids)}
             news = [one for one in batch if same.get(one.id) != one]
@@ -86,7 +87,7 @@ def import_records(store: Store, path: Path, told: Told = lambda *_: None) -> di
         told: Told how far it is.
 
     Returns:
-        How many records of each kind there were.
+        How many records of each kind were saved: what was erased on request does not come back.
 
     Raises:
         SourceError: The file does not hold records, or only a part of them.
@@ -96,8 +97,8 @@ def import_records(store: Store, path: Path, told: Told = lambda *_: None) -> di
     counts: dict[str, int] = {}
     done = 0
     for batch in _batches(dump.read(path)):
-        store.save(batch)
-        for record in batch:
+        store.save(kept := kept_out(store, batch))
+        for record in kept:
             counts[type(record).__name__] = counts.get(type(record).__name__, 0) + 1
         done += len(batch)
         told("records", done, total)

@@ -12,6 +12,7 @@ from toolkit.exchange import captions, dump, edits, labels, tables
 from toolkit.exchange.captions import Cue
 from toolkit.insight import results
 from toolkit.media.files import written
+from toolkit.privacy.audited import note_export
 from toolkit.records import Analysis, Run, Scene, Video
 from toolkit.stages.store import Store
 
@@ -80,7 +81,21 @@ def export(
         MissingExtraError: The form needs a library that is not installed.
     """
     kind = _form(to, form)
-    chosen = what or kind.whats[0]
+    files = _written(store, run, to, kind, what or kind.whats[0], video_id, force=force)
+    note_export(store, kind.suffix, files, run, [video_id] if video_id else [])
+    return files
+
+
+def _written(
+    store: Store,
+    run: Run | None,
+    to: Path,
+    kind: Form,
+    chosen: str,
+    video_id: str | None,
+    *,
+    force: bool,
+) -> list[Path]:
     if chosen not in kind.whats:
         raise ConfigError(
             f"A file {kind.suffix} cannot hold '{chosen}'.", hint=choices(chosen, kind.whats)

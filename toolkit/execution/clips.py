@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import MediaError, StoreError
 from toolkit.execution.footage import decoder_of, scanned, sheet_of, suffix_of
+from toolkit.execution.looking import known_store
 from toolkit.hooks.manager import configure
 from toolkit.media.audio import SOUND_SUFFIXES, extract_audio
 from toolkit.media.clip import QUALITY, Clip
@@ -16,6 +17,7 @@ from toolkit.media.clip import clip as cut
 from toolkit.media.files import CONTAINERS, Told
 from toolkit.media.pictures import thumbnails
 from toolkit.media.preview import PREVIEW_SUFFIXES, preview
+from toolkit.privacy.audited import note_export
 from toolkit.records import Scene, Video
 from toolkit.stages.store import Store
 
@@ -108,6 +110,40 @@ def export(
     told: Told = lambda _: None,
 ) -> Clip:
     """The same as :func:`clip`, with settings that are already made."""
+    made = _made(
+        path,
+        to,
+        start_s,
+        end_s,
+        settings,
+        plugins,
+        exact=exact,
+        quality=quality,
+        fragmented=fragmented,
+        force=force,
+        told=told,
+    )
+    with known_store(settings, plugins) as store:
+        ids = [one.id for one in store.find(Video, path=str(path.resolve()))] if store else []
+        if store and ids:
+            note_export(store, "clips", [made.path], video_ids=ids)
+    return made
+
+
+def _made(
+    path: Path,
+    to: Path | None,
+    start_s: float,
+    end_s: float | None,
+    settings: Settings,
+    plugins: PluginManager,
+    *,
+    exact: bool,
+    quality: int,
+    fragmented: bool,
+    force: bool,
+    told: Told,
+) -> Clip:
     if to is None:
         until = "" if end_s is None else f"{end_s:g}"
         to = Path(f"{path.stem} {start_s:g}-{until}{suffix_of(path, exact=exact)}")

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from toolkit.config import redact
 from toolkit.errors import ToolkitError
 from toolkit.execution.progress import Tally
-from toolkit.records import Failure, Record, Run, RunSource, RunStatus, Source, Video, now
+from toolkit.privacy.audit import AuditLog, begun
+from toolkit.records import (
+    Failure,
+    Record,
+    Run,
+    RunSource,
+    RunStatus,
+    Source,
+    Video,
+    now,
+)
 from toolkit.sources import Expanded
 from toolkit.stages.store import Store
 from toolkit.work import Trouble, Work
@@ -45,11 +55,16 @@ class Ledger:
         store: Where the rows go.
         row: The run's row.
         tally: Counts along.
+        audit: Hears of the run's begin and end.
         synthesizes: Whether something is written about whole videos.
     """
 
-    def __init__(self, store: Store, row: Run, tally: Tally, *, synthesizes: bool) -> None:
+    def __init__(
+        self, store: Store, row: Run, tally: Tally, audit: AuditLog, *, synthesizes: bool
+    ) -> None:
         self.row = row
+        self._audit = audit
+        self._skipped = 0
         self._of_videos = ("scan", "synthesize") if synthesizes else ("scan",)
         self._store = store
         self._tally = tally
@@ -61,6 +76,7 @@ class Ledger:
         """Write down what was asked for; the words that lead nowhere are failures at once."""
         sources = [item for item in given if isinstance(item, Source)]
         self._known = {source.id for source in sources}
+        self._audit.add("run.begun", **begun(self.row, len(given)))
         self._store.save([self.row, *(RunSource.of(self.row.id, source) for source in sources)])
         self._tally.expect("acquire", len(given))
         for stage in self._of_videos:
@@ -94,9 +110,11 @@ class Ledger:
         self.fail("acquire", source.uri, error)
 
     def skipped(self, source: Source, reason: str) -> None:
-        """A source is beyond the limits set for what playlists lead to."""
+        """A source was erased on request, or is beyond the limits of what playlists lead to."""
         self._store.save([RunSource.of(self.row.id, source, status="skipped")])
         self._pass_by()
+        with self._lock:
+            self._skipped += 1
         log.info("%s is left out: %s", redact(source.uri), reason)
         self._tally.tell("skipped", reason, stage="acquire", source=redact(source.uri))
 
@@ -254,6 +272,7 @@ class Ledger:
         """Write down how far the run is, and that it is alive."""
         progress = self._tally.progress()
         counts = {"reused": progress.reused, "failures": progress.failures}
+        counts["skipped"] = self._skipped
         for stage, one in progress.stages.items():
             counts[f"{stage}_done"], counts[f"{stage}_total"] = one.done, one.total
             counts[f"{stage}_waiting"] = one.waiting
@@ -275,3 +294,5 @@ class Ledger:
         if status != "done":
             pending = self._store.find(RunSource, run_id=self.row.id, status="pending")
             self._store.save(row.model_copy(update={"status": "cancelled"}) for row in pending)
+        counts = {name: self.row.counts[name] for name in ("scan_done", "failures", "skipped")}
+        self._audit.add("run.ended", run=self.row.id, status=status, **counts)

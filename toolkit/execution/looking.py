@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from toolkit.config import RawConfig, Settings
 from toolkit.hooks.manager import PluginManager, configure
 from toolkit.insight import frames
 from toolkit.insight.plan import Plan, planned
+from toolkit.privacy.audit import AuditLog
+from toolkit.privacy.audited import AuditedStore
+from toolkit.stages.private import made
 from toolkit.stages.store import Store
 
-__all__ = ["Sources", "open_store", "plan", "runs", "search", "settings_of"]
+__all__ = ["Sources", "known_store", "open_store", "plan", "runs", "search", "settings_of"]
 
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -71,8 +75,9 @@ def search(
 
 def open_store(settings: Settings, plugins: PluginManager) -> Store:
     """The chosen store, for reading results; it stays open as long as somebody holds it."""
-    settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return plugins.make(Store, "store", settings.store.plugin, settings).component
+    made(settings.workspace)
+    store = plugins.make(Store, "store", settings.store.plugin, settings).component
+    return AuditedStore(store, AuditLog(settings.workspace))
 
 
 def settings_of(
@@ -81,3 +86,13 @@ def settings_of(
     """The settings that lead to a workspace."""
     arguments = {"paths": {"workspace": Path(workspace).absolute()}} if workspace else {}
     return configure(config, arguments)
+
+
+@contextmanager
+def known_store(settings: Settings, plugins: PluginManager) -> Iterator[Store | None]:
+    """The workspace's store, if there is a workspace yet."""
+    if not settings.workspace.is_dir():
+        yield None
+        return
+    with open_store(settings, plugins) as store:
+        yield store

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit.execution.tables import Tables
 from toolkit.insight import counts, page, plots
 from toolkit.media.files import check_free
+from toolkit.privacy.audited import note_export
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,8 +84,11 @@ class Looks(Tables):
             MediaError: A file is there already, or it cannot be written.
             MissingExtraError: The extra ``notebook``, which draws the charts, is not installed.
         """
-        check_free(Path(path), force=force)  # before the work, which may take a while
-        return page.write(page.page(self._store, self.row), path, force=force)
+        to = Path(path)
+        check_free(to, force=force)  # before the work, which may take a while
+        page.write(page.page(self._store, self.row), to, force=force)
+        note_export(self._store, "report", [to], self.row)
+        return to
 
     def _face(self) -> str:
         """The first scenes, as a notebook shows them without a kernel."""

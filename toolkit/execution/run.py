@@ -22,6 +22,7 @@ from toolkit.execution.reviewing import Reviewing
 from toolkit.execution.trace import write_trace
 from toolkit.insight import search, summary
 from toolkit.pipeline import cancel_request
+from toolkit.privacy.audited import note_export
 from toolkit.records import Run, RunStatus
 from toolkit.stages.store import Store
 
@@ -204,7 +205,10 @@ class RunHandle(Looks, Reviewing, Anew):
             SourceError: A video's file is gone.
         """
         footage = footage_of(self._store, self.row, scene_ids=self._ids(scenes))
-        return clip_scenes(footage, Path(folder), exact=exact, suffix=suffix, force=force)
+        clips = clip_scenes(footage, Path(folder), exact=exact, suffix=suffix, force=force)
+        videos = [one.video.id for one in footage]
+        note_export(self._store, "clips", [one.path for one in clips], self.row, videos)
+        return clips
 
     def sheet(self, video: str | None = None, *, columns: int = 0, width: int = 320) -> Image:
         """A contact sheet of the scenes, as a picture that a notebook shows.
@@ -228,7 +232,8 @@ class RunHandle(Looks, Reviewing, Anew):
             raise ToolkitError(f"The files of run {self.id} cannot be uploaded from here.")
         with self._clouds() as clouds:
             found = uploads.of_run(self._store, self.row, what, clouds.settings.workspace)
-            return uploads.complete(uploads.send(clouds, found, to, dry_run=dry_run))
+            sent = uploads.send(clouds, found, to, store=self._store, dry_run=dry_run)
+            return uploads.complete(sent)
 
     def export(
         self,

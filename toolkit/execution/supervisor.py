@@ -13,6 +13,7 @@ from toolkit.errors import CancelledError
 from toolkit.execution.ledger import Ledger
 from toolkit.execution.progress import Tally
 from toolkit.pipeline import Pipeline
+from toolkit.privacy.audit import AuditLog
 from toolkit.records import Run, RunStatus
 from toolkit.stages.component import Cancel
 
@@ -37,7 +38,8 @@ class Supervisor(ABC):
         self.cancel = cancel or Cancel()
         self.tally = Tally()
         orders = pipeline.crew.orders
-        self.ledger = Ledger(pipeline.store, row, self.tally, synthesizes=bool(orders))
+        audit = AuditLog(pipeline.workspace)
+        self.ledger = Ledger(pipeline.store, row, self.tally, audit, synthesizes=bool(orders))
         self.ended = threading.Event()
         self.error: Exception | None = None
         self._lock = threading.Lock()

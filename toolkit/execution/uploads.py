@@ -17,8 +17,12 @@ from toolkit.crew import Crew
 from toolkit.errors import CancelledError, SourceError, StorageError, ToolkitError
 from toolkit.exchange.export import export
 from toolkit.execution.footage import clip_scenes, footage_of
+from toolkit.execution.looking import known_store
 from toolkit.hooks.manager import PluginManager, configure
 from toolkit.insight import results
+from toolkit.privacy import rows
+from toolkit.privacy.audit import AuditLog
+from toolkit.privacy.audited import AuditedStore
 from toolkit.records import Run
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import VIDEO_SUFFIXES
@@ -49,11 +53,12 @@ _PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Item:
-    """A local file, and where it goes below the target's folder."""
+    """A local file, where it goes below the target's folder, and the video or run it is of."""
 
     kind: str
     path: Path
     name: str
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,9 @@ def upload(
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     settings, plugins, _ = configure(config)
-    with clouds_of(settings, plugins) as clouds:
-        return complete(send(clouds, files(given), to, dry_run=dry_run, told=told))
+    with clouds_of(settings, plugins) as clouds, known_store(settings, plugins) as store:
+        found = send(clouds, files(given), to, store=store, dry_run=dry_run, told=told)
+        return complete(found)
 
 
 def clouds_of(settings: Settings, plugins: PluginManager) -> Clouds:
@@ -136,18 +142,19 @@ def of_run(store: Store, run: Run, what: Iterable[What], workspace: Path) -> Ite
     if "originals" in wanted:
         for video in found:
             path = Path(video.path)
-            yield Item("originals", path, f"originals/{names[video.id]}{path.suffix.lower()}")
+            name = f"originals/{names[video.id]}{path.suffix.lower()}"
+            yield Item("originals", path, name, video.id)
     if "thumbnails" in wanted:
         for scene in results.scenes_of(store, run, found):
             if scene.thumbnail:
                 name = f"thumbnails/{names[scene.video_id]}/{scene.index:05}.jpg"
-                yield Item("thumbnails", Path(scene.thumbnail), name)
+                yield Item("thumbnails", Path(scene.thumbnail), name, scene.video_id)
     if "clips" in wanted:
         for path in _clips(store, run, workspace / "clips" / run.id):
-            yield Item("clips", path, f"clips/{run.id}/{path.name}")
+            yield Item("clips", path, f"clips/{run.id}/{path.name}", run.id)
     if "exports" in wanted:
         for path in _exports(store, run, workspace / "exports" / run.id):
-            yield Item("exports", path, f"exports/{run.id}/{path.name}")
+            yield Item("exports", path, f"exports/{run.id}/{path.name}", run.id)
 
 
 def _name(title: str, video_id: str) -> str:
@@ -177,11 +184,15 @@ def send(
     given: Iterable[Item],
     to: str,
     *,
+    store: Store | None = None,
     dry_run: bool = False,
     told: Told = lambda *_: None,
     cancel: Cancel | None = None,
 ) -> list[Upload]:
     """Bring files to a folder in a cloud, several at once. One file's trouble is its own.
+
+    Where copies of a video's files are is written down before the first is sent, in the store that
+    is given: they are found again when the video is erased.
 
     Raises:
         StorageError: No storage knows the URL.
@@ -192,11 +203,13 @@ def send(
     settings = clouds.settings.storage
     items = list(given)
     stop = cancel or Cancel()
+    if store is not None and not dry_run:
+        rows.note_copies(store, to, [(i.of, i.path, i.kind, _url(to, i)) for i in items])
     sent: dict[int, int] = {}
     done: list[int] = []
 
     def one(place: int, item: Item) -> Upload:
-        url = f"{to.rstrip('/')}/{item.name}"
+        url = _url(to, item)
 
         def progress(bytes_: int, _: int | None) -> None:
             sent[place] = bytes_
@@ -233,6 +246,10 @@ def send(
             raise
 
 
+def _url(to: str, item: Item) -> str:
+    return f"{to.rstrip('/')}/{item.name}"
+
+
 def at_end(crew: Crew, run: Run, cancel: Cancel) -> list[tuple[str, ToolkitError]]:
     """Bring a run's files to where the settings say, if they do; gives what could not be brought.
 
@@ -245,7 +262,8 @@ def at_end(crew: Crew, run: Run, cancel: Cancel) -> list[tuple[str, ToolkitError
         return []
     try:
         items = of_run(crew.store, run, settings.storage.what, settings.workspace)
-        uploads = send(crew.clouds, items, to, cancel=cancel)
+        audited = AuditedStore(crew.store, AuditLog(settings.workspace))
+        uploads = send(crew.clouds, items, to, store=audited, cancel=cancel)
     except CancelledError:
         raise
     except ToolkitError as error:
