@@ -26,6 +26,7 @@ from toolkit.records import Chapter, Scene, Source, Video
 from toolkit.sources import stamp
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Download, Playlist, Progress
+from toolkit.stages.private import hide, made
 from toolkit.watchdog import within
 from toolkit.work import pending, scanned
 
@@ -69,12 +70,13 @@ def _acquired(
         path = Path(source.uri)
         return _taken_in(crew, source, path, _hashed(path, cancel), source.info, cancel)
     folder = crew.settings.workspace / crew.settings.paths.downloads
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made(folder)
     try:
         download, most_s = _fetched(crew, source, folder, progress, cancel)
         if isinstance(download, Playlist):
             crew.store.save([source.model_copy(update={"info": {"title": download.title}})])
             return download
+        hide(download.path, *download.subtitles.values())
         info = {**source.info, **download.info}
         name = _hashed(download.path, cancel)
         with turn(folder, name, cancel), _kept_if_good(download):

@@ -13,6 +13,7 @@ from typing import TextIO
 from toolkit.config import redact
 from toolkit.config.settings import Logging
 from toolkit.errors import ConfigError
+from toolkit.stages.private import opened
 
 __all__ = ["JsonFormatter", "Secretless", "about", "set_up"]
 
@@ -94,6 +95,7 @@ def set_up(options: Logging, base: Path) -> None:
     if options.file:
         path = base / Path(options.file).expanduser()
         try:
+            opened(path, "a").close()  # made for its owner alone
             handler = logging.FileHandler(path, encoding="utf-8")
         except OSError as error:
             raise ConfigError(

@@ -32,6 +32,7 @@ from toolkit.scan import Found, Scan
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist, Progress
+from toolkit.stages.private import made, swept
 from toolkit.stages.sampling import frames_of, size_of
 from toolkit.stages.tags import merge
 from toolkit.stages.tones import with_method
@@ -61,7 +62,9 @@ class Pipeline:
     ) -> None:
         self.settings = settings
         self.workspace = settings.workspace
-        self.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made(self.workspace)
+        swept(self.workspace / settings.paths.thumbnails, self.workspace / "uploads")
+        swept(*(self.workspace / "clips").glob("*"), *(self.workspace / "exports").glob("*"))
         self._hook = plugins.hook
         self.crew = crew or Crew(settings, plugins)
         self.store = self.crew.store

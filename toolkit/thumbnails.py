@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.records import Scene, Video, new_id
+from toolkit.records import Scene, Video
 from toolkit.stages.decode import DecodedFrame
+from toolkit.stages.private import made, opened, part_of
 from toolkit.stages.tones import tone_mapped
 
 __all__ = ["size_of", "write"]
@@ -44,8 +45,9 @@ def write(
 
     picture = tone_mapped(frame.rgb(*size_of(size, width)), video.colour_transfer)
     path = folder / scene.video_id[:2] / scene.video_id / f"{scene.id}.jpg"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_suffix(f".{new_id()}.part")  # two runs may make the same picture at once
-    Image.fromarray(picture).save(part, "JPEG", quality=_QUALITY)
+    made(path.parent)
+    part = part_of(folder, path.name)  # two runs may make the same picture at once
+    with opened(part, "wb") as file:
+        Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY)
     part.replace(path)
     return str(path)

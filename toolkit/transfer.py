@@ -15,6 +15,7 @@ from toolkit.net.tries import LONGEST_WAIT_S, pause_s
 from toolkit.records import digest
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Progress
+from toolkit.stages.private import made, opened
 from toolkit.stages.storage import Storage, Stored
 
 __all__ = ["delete", "fetch", "listed", "same", "send", "stat"]
@@ -70,7 +71,7 @@ def fetch(
     # Bytes of one version are never added to those of another.
     part = path.parent / ".part" / f"{path.name}-{digest(stored.version)[:8]}"
     try:
-        part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made(part.parent)
         room = shutil.disk_usage(part.parent).free + _size(part)
     except OSError as error:
         raise StorageError(
@@ -101,7 +102,7 @@ def _receive(
     done = _size(part)
     progress(done, stored.size_bytes)
     try:
-        with part.open("ab") as file:
+        with opened(part, "ab") as file:
             if done < stored.size_bytes:
                 for block in storage.read(stored, done, cancel):
                     cancel.check()

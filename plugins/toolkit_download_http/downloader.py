@@ -67,7 +67,6 @@ class HttpDownloader(Downloader):
         try:
             guard.check(source.uri)
             part = keeping.part_of(source, folder)
-            part.mkdir(parents=True, exist_ok=True)
             with guard.watching(), self._client(guard, proxy) as client:
                 transfer = Transfer(part, options, pace, guard, progress, cancel)
                 with self._asked(client, source.uri, transfer, guard, cancel) as response:

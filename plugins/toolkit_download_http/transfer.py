@@ -17,6 +17,7 @@ from toolkit.errors import DownloadError
 from toolkit.net import causes, keeping
 from toolkit.net.containers import duration_s
 from toolkit.net.meter import Meter, refuse_long
+from toolkit.stages.private import opened
 
 if TYPE_CHECKING:
     from toolkit.net.guard import Guard
@@ -110,7 +111,7 @@ class Transfer:
         self._meter.expect(total - start if total is not None else None)
         pieces = self._pieces(response, packed)
         done, look = start, max(start, _FIRST_LOOK_BYTES)
-        with self.file.open("r+b" if start else "wb") as file:
+        with opened(self.file, "r+b" if start else "wb") as file:
             file.seek(start)
             file.truncate()
             for piece in pieces:
@@ -158,7 +159,8 @@ class Transfer:
         if not resumable:
             validator = ""
         note = {"validator": validator, "total": total}
-        self._note.write_text(json.dumps(note), encoding="utf-8")
+        with opened(self._note, "w", encoding="utf-8") as file:
+            json.dump(note, file)
 
     def _say(self, headers: httpx2.Headers) -> None:
         try:

@@ -72,7 +72,6 @@ class YtdlpDownloader(Downloader):
         try:
             guard.check(source.uri)
             refuse_long(source.info.get("duration_s"), options)
-            part.mkdir(parents=True, exist_ok=True)
             meter = Meter(options, pace, guard, progress, cancel, part)
             watch = Watch(meter, options)
             params = self._params(part, watch, cancel)
@@ -110,7 +109,6 @@ class YtdlpDownloader(Downloader):
         part = keeping.part_of(source, folder)
 
         def connect() -> tuple[Guard, Client]:
-            part.mkdir(parents=True, exist_ok=True)
             guard = self._guard(cancel)
             # Nothing is kept of pages; how large they are is the client's to watch.
             meter = Meter(options, pace, guard, lambda *_: None, cancel, folder)

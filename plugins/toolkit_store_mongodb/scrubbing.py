@@ -2,9 +2,9 @@
 
 A WiredTiger file keeps a deleted document until its block is used again, and ``compact`` moves
 blocks without wiping them. So every collection is written anew by ``$out`` to itself, which leaves
-its old files behind to be deleted. The journal of a server that stands alone has the documents, too,
-until it goes on in another file, of 100 MB: it is filled with noise. A replica set's oplog cannot
-be cut: it says what happened until newer things take its place.
+its old files behind to be deleted. The journal of a server that stands alone has the documents as
+well, until it goes on in another file, of 100 MB: it is filled with noise. A replica set's oplog
+cannot be cut: it says what happened until newer things take its place.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from toolkit.errors import StoreError
+from toolkit.stages.private import made
 from toolkit_store_sqlite.faults import explained, store_error
 
 __all__ = ["Connections", "migrations", "transaction"]
@@ -152,7 +153,7 @@ class Connections:
         return db
 
     def _create(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made(self.path.parent)
         # One at a time: closing a file drops the locks that this process has on it.
         with _CREATING, suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

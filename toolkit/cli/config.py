@@ -90,11 +90,12 @@ def init(
     """Write a config file with every key, its default and its meaning, all commented out."""
     from toolkit.cli.plugins import lenient
     from toolkit.config.example import example
+    from toolkit.stages.private import opened
 
     _, plugins, _ = lenient(setup)
     text = example(plugins.option_models())
     try:
-        with file.open("w" if force else "x", encoding="utf-8") as stream:
+        with opened(file, "w" if force else "x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
         raise ConfigError(

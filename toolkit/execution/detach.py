@@ -16,6 +16,7 @@ from toolkit.config import Settings, redact
 from toolkit.errors import ToolkitError
 from toolkit.execution.progress import Event
 from toolkit.execution.ray.parcel import Parcel
+from toolkit.stages.private import made
 
 __all__ = ["Order", "begin", "log_file", "log_lines"]
 
@@ -66,7 +67,7 @@ def begin(words: Sequence[str], settings: Settings, file: Path | None) -> str:
     """
     order = pickle.dumps(Order(Parcel.of(settings), tuple(words), file))
     logs = log_file(settings.workspace, "").parent
-    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made(logs)
     # Readable to its owner alone; it gets the run's name when the run has one.
     descriptor, log = tempfile.mkstemp(prefix="starting-", suffix=".log", dir=logs)
     try:

@@ -23,6 +23,7 @@ from toolkit.scan import Scan
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import Decoder
 from toolkit.stages.download import VIDEO_SUFFIXES
+from toolkit.stages.private import made
 from toolkit.stages.scenes import SceneDetector
 from toolkit.stages.store import Store
 
@@ -131,7 +132,7 @@ def clip_scenes(
     for to, _, _ in jobs:
         check_free(to, force=force)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        made(folder)
     except OSError as error:
         raise MediaError(f"The folder '{folder}' cannot be made: {error.strerror}.") from error
     clips = []

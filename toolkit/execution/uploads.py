@@ -26,6 +26,7 @@ from toolkit.privacy.audited import AuditedStore
 from toolkit.records import Run
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import VIDEO_SUFFIXES
+from toolkit.stages.private import made
 from toolkit.stages.storage import Storage
 from toolkit.stages.store import Store
 
@@ -170,11 +171,11 @@ def _clips(store: Store, run: Run, folder: Path) -> list[Path]:
     there = sorted(folder.iterdir()) if folder.is_dir() else []
     if len(there) == count:  # bytes that stay the same can be gone on with
         return there
-    return [clip.path for clip in clip_scenes(footage, folder, force=True)]
+    return [clip.path for clip in clip_scenes(footage, made(folder), force=True)]
 
 
 def _exports(store: Store, run: Run, folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made(folder)
     for what in ("videos", "scenes", "answers", "tags"):
         yield from export(store, run, folder / f"{what}.parquet", what=what, force=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ConfigError, MediaError, MissingExtraError
+from toolkit.stages.private import opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,7 +64,8 @@ class Chart:
             )
         drawn = self.svg().encode() if to.suffix.lower() == ".svg" else self.png()
         try:
-            to.write_bytes(drawn)
+            with opened(to, "wb") as file:
+                file.write(drawn)
         except OSError as error:
             raise MediaError(f"'{to}' cannot be written: {error.strerror}.") from error
         return to

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 import time
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from toolkit.insight.sizing import Costs
 from toolkit.pipeline import Pipeline
 from toolkit.records import Run, RunSource, Source, Video
 from toolkit.stages.component import Cancel
+from toolkit.stages.private import scratch
 from toolkit.stages.sampling import size_of
 from toolkit.stages.store import Store
 
@@ -67,8 +67,8 @@ def calibrated(path: Path, settings: Settings, plugins: PluginManager) -> Costs:
         ToolkitError: The video cannot be analyzed.
     """
     cancel = Cancel()
-    with tempfile.TemporaryDirectory(prefix="toolkit-plan-") as folder:
-        paths = settings.paths.model_copy(update={"workspace": Path(folder)})
+    with scratch() as folder:
+        paths = settings.paths.model_copy(update={"workspace": folder})
         pipeline = Pipeline(settings.model_copy(update={"paths": paths}), plugins)
         try:
             source = Source.of(str(path), "file")

@@ -16,6 +16,7 @@ from toolkit.media.files import check_free
 from toolkit.media.sheet import evenly
 from toolkit.records import Run
 from toolkit.records.faces import clock, escaped, picture
+from toolkit.stages.private import opened
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def write(page: str, path: str | os.PathLike[str], *, force: bool) -> Path:
     to = Path(path)
     check_free(to, force=force)
     try:
-        to.write_text(page, encoding="utf-8")
+        with opened(to, "w", encoding="utf-8") as file:
+            file.write(page)
     except OSError as error:
         raise MediaError(f"The report '{to}' cannot be written: {error.strerror}.") from error
     return to

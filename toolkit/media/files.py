@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +17,7 @@ from toolkit.errors import (
     SourceError,
     ToolkitError,
 )
+from toolkit.stages.private import scratch
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -137,22 +136,20 @@ def written(to: Path, *, force: bool, source: Path | None = None) -> Iterator[Pa
         MediaError: There is such a file, or it cannot be written.
     """
     check_free(to, force=force, source=source)
-    folder: str | None = None
     try:
-        folder = tempfile.mkdtemp(prefix=".toolkit-", dir=to.parent)
-        part = Path(folder, to.name)
-        yield part
-        _place(part, to, force=force)
+        with scratch(to.parent) as folder:
+            part = folder / to.name
+            yield part
+            _place(part, to, force=force)
     except OSError as error:
         raise MediaError(
             f"'{to}' cannot be written: {error.strerror or error}.", path=str(to)
         ) from error
-    finally:
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place(part: Path, to: Path, *, force: bool) -> None:
+    # For its owner alone, unless it takes the place of one that others may read.
+    part.chmod(stat.S_IMODE(to.stat().st_mode) if to.exists() else 0o600)
     if not force:
         try:
             os.link(part, to)  # unlike a rename it never replaces a file that came meanwhile

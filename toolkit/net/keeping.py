@@ -23,6 +23,7 @@ from toolkit.errors import DownloadError
 from toolkit.net.containers import ends_early
 from toolkit.records import Source
 from toolkit.stages.download import Download
+from toolkit.stages.private import made, opened
 
 __all__ = ["drop", "keep", "part_of", "refuse_partial", "refuse_text", "whole"]
 
@@ -30,13 +31,13 @@ _PLAIN = re.compile(r"\.[a-z0-9]{1,10}")
 
 
 def part_of(source: Source, folder: Path) -> Path:
-    """The folder where a download grows."""
-    return folder / ".part" / source.id
+    """The folder where a download grows; it is made where it is missing."""
+    return made(folder / ".part" / source.id)
 
 
 def drop(source: Source, folder: Path) -> None:
     """Throw away what is here of a download that will never be whole."""
-    shutil.rmtree(part_of(source, folder), ignore_errors=True)
+    shutil.rmtree(folder / ".part" / source.id, ignore_errors=True)
 
 
 def refuse_text(path: Path) -> None:
@@ -115,7 +116,8 @@ def keep(
     if named:
         said["subtitles"] = {language: path.name for language, path in named.items()}
     draft = fetched.with_name("note")
-    draft.write_text(json.dumps({"file": final.name, "info": said}, indent=1), encoding="utf-8")
+    with opened(draft, "w", encoding="utf-8") as note:
+        json.dump({"file": final.name, "info": said}, note, indent=1)
     os.replace(draft, folder / f"{source.id}.json")  # noqa: PTH105
     with fetched.open("rb") as file:
         os.fsync(file.fileno())  # a name survives a power failure only together with its bytes

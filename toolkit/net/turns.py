@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from toolkit.stages.component import Cancel
+from toolkit.stages.private import made
 
 __all__ = ["turn"]
 
@@ -25,8 +26,8 @@ def turn(folder: Path, name: str, cancel: Cancel) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     locks = folder / ".locks"
-    locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(locks / name, thread_local=False)
+    made(locks)
+    lock = FileLock(locks / name, mode=0o600, thread_local=False)
     while True:
         cancel.check()
         try:

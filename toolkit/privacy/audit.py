@@ -239,7 +239,7 @@ class AuditLog:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._head)
-        if new:
+        if new and os.name == "posix":
             folder = os.open(self.folder, os.O_RDONLY)
             try:
                 os.fsync(folder)

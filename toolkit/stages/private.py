@@ -8,14 +8,18 @@ import re
 import secrets
 import shutil
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["hide", "made", "opened", "part_of", "swept"]
+__all__ = ["hide", "made", "opened", "part_of", "scratch", "swept"]
 
-_PART = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.part$")
+_MARK = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}(\.part)?$")
 _FORGOTTEN_S = 24 * 3600.0  # nobody writes on one file for longer without touching it
+_BEFORE = (".toolkit-", "toolkit-")
 PARTS = ".parts"
 """The folder where files grow until they are whole, beside what they belong to."""
 
@@ -63,8 +67,26 @@ def part_of(folder: Path, name: str) -> Path:
 
     The name tells which process writes it, so that :func:`swept` knows whether one still does.
     """
-    mark = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
-    return made(folder / PARTS) / f"{name}.{mark}.part"
+    return made(folder / PARTS) / f"{name}.{_mark()}.part"
+
+
+@contextmanager
+def scratch(beside: Path | None = None) -> Iterator[Path]:
+    """A folder for files under way, that is gone after the block.
+
+    Where a process was killed meanwhile, the next one that makes such a folder removes it.
+
+    Args:
+        beside: The folder it is made in; None for that of the system's temporary files.
+    """
+    above = Path(tempfile.gettempdir()) if beside is None else beside
+    swept(above)
+    folder = above / f"{_BEFORE[beside is None]}{_mark()}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def swept(*folders: Path) -> int:
@@ -75,24 +97,39 @@ def swept(*folders: Path) -> int:
     count = 0
     for folder in folders:
         parts = folder / PARTS
-        for path in parts.iterdir() if parts.is_dir() else ():
-            match = _PART.search(path.name)
+        found = [*parts.iterdir()] if parts.is_dir() else []
+        if folder.is_dir():
+            found += [one for one in folder.iterdir() if one.name.startswith(_BEFORE)]
+        for path in found:
+            match = _MARK.search(path.name)
             if match and _abandoned(path, match["host"], int(match["pid"])):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
                 count += 1
     return count
 
 
+def _mark() -> str:
+    """A name that no other has, and that tells which process of which machine gave it."""
+    return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
 def _abandoned(path: Path, host: str, pid: int) -> bool:
-    if host == _host() and not _lives(pid):
-        return True
     try:
-        return time.time() - path.stat().st_mtime > _FORGOTTEN_S
+        facts = path.stat()
+        if os.name == "posix" and facts.st_uid != os.getuid():
+            return False
+        gone = host == _host() and not _lives(pid)
+        return gone or time.time() - facts.st_mtime > _FORGOTTEN_S
     except FileNotFoundError:
         return False  # it has become whole
 
 
 def _lives(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # there a signal, whichever, ends a process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError as Dropped
@@ -14,8 +13,9 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from toolkit.records import digest, new_id
+from toolkit.records import digest
 from toolkit.stages.component import Cancel
+from toolkit.stages.private import opened, part_of
 
 __all__ = ["Sessions", "awaited", "beside"]
 
@@ -91,10 +91,8 @@ class Sessions:
 
     def keep(self, key: str, session: Mapping[str, str]) -> None:
         """Keep a session; readable by this user alone, for some of them need no login."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._folder / f"{key}.{new_id()}.part"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - made with its mode
+        draft = part_of(self._folder, key)
+        with opened(draft, "w", encoding="utf-8") as file:
             json.dump(dict(session), file)
         draft.replace(self._file(key))
 

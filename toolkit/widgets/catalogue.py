@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from toolkit.insight import results
 from toolkit.insight.queue import ranked
 from toolkit.media.clip import clip
 from toolkit.records import Answer, Run, Scene, Tag, Video
+from toolkit.stages.private import scratch
 from toolkit.stages.store import Store
 
 __all__ = ["PAGE", "Catalogue"]
@@ -182,10 +182,10 @@ class Catalogue:
         """
         scene = self.scene(scene_id)
         video = self.video_of(scene)
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch() as folder:
             made = clip(
                 Path(video.path),
-                Path(folder) / "scene.mp4",
+                folder / "scene.mp4",
                 scene.start_s,
                 min(scene.end_s, scene.start_s + _LONGEST_S),
                 exact=video.codec not in _PLAYABLE,

@@ -22,6 +22,7 @@ from toolkit.config.writing import edited
 from toolkit.errors import ConfigError, SourceError, ToolkitError
 from toolkit.hooks.manager import configure
 from toolkit.sources import expand
+from toolkit.stages.private import opened
 
 __all__ = ["Draft", "is_optional", "is_secret"]
 
@@ -255,7 +256,8 @@ class Draft:
         try:
             old = self.file or file
             text = old.read_text(encoding="utf-8-sig") if old.exists() else ""
-            file.write_text(edited(text, self.edits), encoding="utf-8")
+            with opened(file, "w", encoding="utf-8") as written:
+                written.write(edited(text, self.edits))
         except OSError as error:
             raise ConfigError(f"{file} cannot be written: {error.strerror}.") from error
         workspace, self._workspace = self._workspace, None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ToolkitError
+from toolkit.stages.private import made, opened
 from toolkit.widgets.draft import Draft
 from toolkit.widgets.drawing import failures_html, log_html, note, sources_html, wrong
 from toolkit.widgets.extra import ipywidgets
@@ -75,8 +76,8 @@ class SourcesPage:
         for item in change["new"]:
             name = Path(str(item["name"])).name  # whatever path a browser may send
             try:
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                (folder / name).write_bytes(item["content"])
+                with opened(made(folder) / name, "wb") as file:
+                    file.write(item["content"])
             except OSError as error:
                 self.complain(f"{name} cannot be kept: {error.strerror}.")
                 return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from telling import Telling
 
 import toolkit as tk
+from toolkit.testing.server import MediaServer, serve
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +37,14 @@ def another(film: Path, tmp_path: Path) -> Path:
     # A box "free" is padding (ISO/IEC 14496-12).
     path.write_bytes(film.read_bytes() + b"\0\0\0\x0cfreexxxx")
     return path
+
+
+@pytest.fixture
+def web(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer]:
+    """A server on loopback with ``film.mp4``."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    folder = tmp_path / "web"
+    folder.mkdir()
+    shutil.copy(film, folder / "film.mp4")
+    with serve(folder) as server:
+        yield server

@@ -22,6 +22,7 @@ from toolkit.execution.ray.workers import Order
 from toolkit.execution.trace import Span
 from toolkit.records import Record, Run
 from toolkit.sources import Expanded
+from toolkit.stages import private
 from toolkit.stages.component import Cancel
 from toolkit.stages.store import Store
 
@@ -90,7 +91,7 @@ class Coordinator:
         def order(role: Role, place: int) -> Order:
             return Order(self._row.id, self._parcel, self._keys, role, place, me, home)
 
-        settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.made(settings.workspace)
         made = plugins.make(Store, "store", settings.store.plugin, settings)
         cancel = Cancel()
         self._store = PatientStore(made.component, cancel)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from toolkit.config import Settings, redact
 from toolkit.errors import ClusterError
+from toolkit.stages.private import made, opened
 
 __all__ = ["Cluster", "cluster", "end", "folder_of", "read_cluster", "write_cluster"]
 
@@ -71,7 +72,8 @@ def _told(folder: Path) -> Cluster | None:
 def write_cluster(folder: Path, cluster: Cluster) -> None:
     """Make the cluster known, all at once."""
     draft = folder / "cluster.json.new"
-    draft.write_text(json.dumps(asdict(cluster)), encoding="utf-8")
+    with opened(draft, "w", encoding="utf-8") as file:
+        json.dump(asdict(cluster), file)
     draft.replace(folder / "cluster.json")
 
 
@@ -97,8 +99,8 @@ def cluster(settings: Settings, *, start: bool = True) -> Iterator[Cluster]:
     from filelock import FileLock
 
     folder = folder_of(settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with FileLock(folder / "lock"):
+    made(folder)
+    with FileLock(folder / "lock", mode=0o600):
         found = read_cluster(folder)
         if not found and not start:
             raise ClusterError("No Ray cluster of this machine is running.", folder=folder)
@@ -143,7 +145,7 @@ def _start(settings: Settings, folder: Path) -> Cluster:
     )
     command = [sys.executable, "-m", "toolkit.execution.ray.keeper"]
     said = folder / "keeper.log"
-    with said.open("w", encoding="utf-8") as log:
+    with opened(said, "w", encoding="utf-8") as log:
         keeper = subprocess.Popen(  # noqa: S603 - ourselves
             [*command, str(folder), str(settings.ray.object_store_mb)],
             stdin=subprocess.DEVNULL,

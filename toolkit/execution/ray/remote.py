@@ -21,9 +21,10 @@ from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.tries import Tries
 from toolkit.hooks.manager import PluginManager
 from toolkit.pipeline import Pipeline
-from toolkit.records import Answer, Scene, Source, Video, new_id
+from toolkit.records import Answer, Scene, Source, Video
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist, Progress
+from toolkit.stages.private import made, opened, part_of
 from toolkit.synthesis import Synthesizer
 from toolkit.work import Trouble, Work
 
@@ -159,9 +160,10 @@ class RemotePipeline(Pipeline):
         path = Path(work.scene.thumbnail or "")
         if thumbnail is None or path.exists():
             return
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(f".{new_id()}.part")
-        part.write_bytes(thumbnail)
+        made(path.parent)
+        part = part_of(self.workspace / self.settings.paths.thumbnails, path.name)
+        with opened(part, "wb") as file:
+            file.write(thumbnail)
         part.replace(path)
 
     def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> Iterator[Work]:
