@@ -103,7 +103,19 @@ def init(
         ) from None
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}.") from error
+    _note(setup, file)
     typer.echo(plain(f"Wrote {file}: uncomment what you change."))
+
+
+def _note(setup: Setup, file: Path) -> None:
+    """Write down that a config was written, where there is a workspace."""
+    from toolkit.config.settings import Paths
+    from toolkit.privacy.audit import AuditLog, config_written
+
+    raw = setup.raw or setup.read()
+    workspace = raw.base / raw.section(Paths, "paths").workspace.expanduser()
+    if workspace.is_dir():
+        AuditLog(workspace).add("config", **config_written(file))
 
 
 def _where(raw: RawConfig, settings: Settings, section: str, key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from toolkit.exchange.texts import one_line
@@ -20,9 +20,18 @@ class Cue(NamedTuple):
     text: str
 
 
-def webvtt(cues: Iterable[Cue], title: str) -> str:
-    """A WebVTT file. Lines of a text stay lines; cues without a text are left out."""
+def webvtt(cues: Iterable[Cue], title: str, about: Mapping[str, str] = {}) -> str:
+    """A WebVTT file. Lines of a text stay lines; cues without a text are left out.
+
+    Args:
+        cues: The cues.
+        title: What the file is called by players.
+        about: Where the video came from, for a note that no player shows.
+    """
     blocks = [f"WEBVTT - {_escaped(title)}"]
+    if about:
+        notes = [f"{name}: {_escaped(value)}" for name, value in about.items()]
+        blocks.append("\n".join(["NOTE", *notes]))
     for cue in cues:
         lines = [_escaped(line) for line in cue.text.splitlines() if line.strip()]
         start_ms = max(0, round(cue.start_s * 1000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def timecode(frame: int, rate: Fraction) -> str:
     return f"{clock}{';' if drops else ':'}{frames:02}"
 
 
-def edl(video: Video, scenes: Iterable[Scene]) -> str:
+def edl(video: Video, scenes: Iterable[Scene], about: Mapping[str, str] = {}) -> str:
     """A CMX 3600 edit decision list: every scene a cut, in its place.
 
     The format has two digits for frames, so faster videos are counted in every second frame, or
@@ -54,6 +54,7 @@ def edl(video: Video, scenes: Iterable[Scene]) -> str:
     drops = ";" in timecode(0, rate)
     name = one_line(path.name)
     lines = [f"TITLE: {Path(name).stem}", f"FCM: {'DROP FRAME' if drops else 'NON-DROP FRAME'}", ""]
+    lines += [f"* {key.upper()}: {one_line(value)}" for key, value in about.items()]
     for number, scene in enumerate(scenes, 1):
         start, end = (
             timecode(round(time_s * rate), rate) for time_s in (scene.start_s, scene.end_s)
@@ -63,7 +64,7 @@ def edl(video: Video, scenes: Iterable[Scene]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def otio(video: Video, scenes: Sequence[Scene]) -> str:
+def otio(video: Video, scenes: Sequence[Scene], about: Mapping[str, str] = {}) -> str:
     """An OpenTimelineIO timeline, as JSON: every scene a clip of the file.
 
     Raises:
@@ -90,5 +91,7 @@ def otio(video: Video, scenes: Sequence[Scene]) -> str:
         place = stretch(scene.start_s, scene.end_s)
         track.append(schema.Clip(f"scene {scene.index}", media, place))
     timeline = schema.Timeline(name=path.stem)
+    if about:
+        timeline.metadata["toolkit"] = dict(about)
     timeline.tracks.append(track)
     return str(timeline.to_json_string())

@@ -10,6 +10,7 @@ from typing import Any
 from toolkit.errors import ConfigError, choices
 from toolkit.exchange import captions, dump, edits, labels, tables
 from toolkit.exchange.captions import Cue
+from toolkit.exchange.provenance import joined, provenance_of
 from toolkit.insight import results
 from toolkit.media.files import written
 from toolkit.privacy.audited import note_export
@@ -121,6 +122,7 @@ def _written(
         import polars as pl
 
         frame = frame.filter(pl.col("video_id") == video_id)
+    frame = joined(frame, provenance_of(store, videos))
     table = tables.write_csv if kind.suffix == ".csv" else tables.write_parquet
     return [_write(to, lambda part: table(frame, part), force=force)]
 
@@ -175,15 +177,16 @@ def _one_by_one(
 
 def _text(store: Store, run: Run, video: Video, title: str, kind: Form, what: str) -> str | None:
     """The file about a video; None if there is nothing to say."""
+    known = provenance_of(store, [video])[video.id]
     if kind.suffix != ".vtt":
         scenes = list(results.scenes_of(store, run, [video]))
-        return (edits.edl if kind.suffix == ".edl" else edits.otio)(video, scenes)
+        return (edits.edl if kind.suffix == ".edl" else edits.otio)(video, scenes, known)
     if what == _SCENES:
-        return captions.webvtt(_scene_cues(store, run, video), title)
+        return captions.webvtt(_scene_cues(store, run, video), title, known)
     (written_,) = results.syntheses_of(store, run, [video]).values()
     chapters = [said for one in written_ if one.kind == "chapters" for said in one.statements]
     cues = [Cue(said.start_s, said.end_s, said.text) for said in chapters]
-    return captions.webvtt(cues, title) if cues else None
+    return captions.webvtt(cues, title, known) if cues else None
 
 
 def _scene_cues(store: Store, run: Run, video: Video) -> list[Cue]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from toolkit.exchange.provenance import provenance_of
 from toolkit.insight import results
 from toolkit.records import Analysis, Run, Scene, Video
 from toolkit.stages.store import Store
@@ -24,6 +25,8 @@ def fiftyone(store: Store, run: Run, videos: Iterable[Video]) -> str:
     """Every scene as a label "scene" with what was said about it, and every tag of a scene."""
     labels: dict[str, list[dict[str, Any]]] = {}
     classes = {"scene": None}
+    videos = list(videos)
+    known = provenance_of(store, videos)
     for video in videos:
         found = labels.setdefault(str(Path(video.path).absolute()), [])
         for part in results.parts_of(results.scenes_of(store, run, [video])):
@@ -34,7 +37,7 @@ def fiftyone(store: Store, run: Run, videos: Iterable[Video]) -> str:
                 analysis = Analysis.of(scene.id, said[scene.id])
                 place = _place(video, scene)
                 about = {"scene_id": scene.id, "index": scene.index}
-                facts = {**about, "description": analysis.description}
+                facts = {**about, "description": analysis.description, **known[video.id]}
                 if analysis.sentiment:
                     facts["sentiment"] = analysis.sentiment.label
                 found.append({"label": "scene", **place, "attributes": facts})

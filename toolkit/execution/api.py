@@ -23,8 +23,9 @@ from toolkit.execution.run import RunHandle
 from toolkit.execution.uploads import clouds_of
 from toolkit.hooks.manager import PluginManager, configure
 from toolkit.pipeline import Pipeline
-from toolkit.records import Question, Run
-from toolkit.sources import anchored, expand
+from toolkit.privacy.audit import user
+from toolkit.records import Question, Run, Source
+from toolkit.sources import Expanded, anchored, expand
 
 __all__ = ["analyze", "attach", "resume", "submit"]
 
@@ -161,7 +162,7 @@ def start(
             host=socket.gethostname(),
             pid=os.getpid(),
         )
-        sources = list(expand(words))
+        sources = [asked_for(one) for one in expand(words)]
         engine: Engine
         if settings.execution.engine == "ray":
             engine = launch(settings, plugins, pipeline, row, sources)
@@ -175,6 +176,13 @@ def start(
         pipeline.close()
         raise
     return live.keep(handle)
+
+
+def asked_for(found: Expanded) -> Expanded:
+    """A source, and who asked for it."""
+    if isinstance(found, Source):
+        return found.model_copy(update={"requested_by": user()})
+    return found
 
 
 def attach(

@@ -108,7 +108,7 @@ class Feed:
                     cause="unsupported",
                 )
             for entry in playlist.entries:
-                found = self._source(entry, below)
+                found = self._source(entry, below, source.requested_by)
                 if found and self._ledger.joins(found):
                     yield found
         except CancelledError:
@@ -117,9 +117,10 @@ class Feed:
             what = f"Reading the playlist {playlist.title}"
             self._ledger.broke_off(source, wrapped(DownloadError, what, error))
 
-    def _source(self, entry: Entry, depth: int) -> Source | None:
+    def _source(self, entry: Entry, depth: int, requested_by: str) -> Source | None:
+        info = {**entry.info, "depth": depth}
         try:
-            return linked(entry.uri, info={**entry.info, "depth": depth})
+            return linked(entry.uri, info=info, requested_by=requested_by)
         except (SourceError, ValueError) as error:
             self._ledger.fail("acquire", entry.uri, wrapped(SourceError, "The link", error))
             return None

@@ -19,7 +19,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from toolkit.errors import AuditError
 from toolkit.records import Run, digest, now
 from toolkit.stages.private import made, opened
 
-__all__ = ["AuditLog", "Entry", "Head", "begun", "file_key"]
+__all__ = ["AuditLog", "Entry", "Head", "begun", "config_written", "file_key", "user"]
 
 _FIRST = "0" * 64
 _LOCK_S = 60.0
@@ -79,14 +78,6 @@ class AuditLog:
         self.file = self.folder / "log.jsonl"
         self._head = self.folder / "head.json"
 
-    @cached_property
-    def _who(self) -> dict[str, JsonValue]:
-        try:
-            user = getpass.getuser()
-        except (KeyError, OSError):  # a container may have no name for its user
-            user = str(os.getuid())
-        return {"user": user, "host": socket.gethostname()}
-
     def add(self, what: str, **about: JsonValue) -> Entry:
         """Add an entry; when this returns it is on the disk.
 
@@ -99,7 +90,7 @@ class AuditLog:
             entry = {
                 "number": head.count + 1,
                 "at": now().isoformat(timespec="milliseconds"),
-                "who": {**self._who, "pid": os.getpid()},
+                "who": {"user": user(), "host": socket.gethostname(), "pid": os.getpid()},
                 "what": what,
                 "about": {**about, "toolkit": version},
                 "previous": head.own,
@@ -245,6 +236,19 @@ class AuditLog:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+
+def config_written(file: Path) -> dict[str, JsonValue]:
+    """What the log says of a config file that was written: which, and the hash of its bytes."""
+    return {"file": file_key(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+
+def user() -> str:
+    """The name of the operating system's user, or the number where there is no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in some containers
+        return str(os.getuid())
 
 
 def file_key(path: Path) -> str:

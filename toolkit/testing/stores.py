@@ -29,12 +29,12 @@ from toolkit.records import (
     RunSource,
     Scene,
     Source,
-    Synthesis,
     Tag,
     Video,
 )
 from toolkit.stages.store import KINDS, Store
-from toolkit.testing.samples import TEXT, description, full_records, scene, synthesis
+from toolkit.testing.samples import TEXT, description, full_records, scene
+from toolkit.testing.store_erasing import ErasingSuite
 from toolkit.testing.store_search import SearchSuite
 from toolkit.testing.store_trouble import LimitsSuite, ServedSuite
 
@@ -44,7 +44,7 @@ OpenStore: TypeAlias = Callable[[], Store]
 _BATCHES, _SIZE, _WRITERS = 10, 20, 4
 
 
-class StoreSuite(SearchSuite, LimitsSuite):
+class StoreSuite(SearchSuite, LimitsSuite, ErasingSuite):
     """What holds for every store. That of a server passes :class:`ServedSuite` as well."""
 
     @pytest.fixture
@@ -218,45 +218,6 @@ class StoreSuite(SearchSuite, LimitsSuite):
         store.close()
         with pytest.raises(StoreError):
             store.find(Scene)
-
-    def test_what_is_deleted_is_gone_also_for_search(self, store: Store) -> None:
-        gone, kept = scene("gone"), scene("kept")
-        store.save([gone, kept, description(gone, "a red car"), description(kept, "a red car")])
-        store.save([synthesis("a red car", "gone"), full_records()[Review]])
-        assert store.delete(Answer, video_id="gone") == 1
-        assert store.delete(Scene, video_id=["gone", "unknown"], index=0) == 1
-        assert store.delete(Scene, video_id="gone") == 0
-        assert [hit.video_id for hit in store.search("red car", limit=9)].count("kept") == 1
-        store.delete(Synthesis, video_id="gone")
-        store.delete(Review, id="review-1")
-        assert [hit.video_id for hit in store.search("red car")] == ["kept"]
-        assert (store.find(Scene), store.count(Review)) == ([kept], 0)
-
-    def test_deleting_needs_a_condition_that_is_one(self, store: Store) -> None:
-        store.save([scene()])
-        with pytest.raises(StoreError):
-            store.delete(Scene)
-        with pytest.raises(StoreError, match=r"Did you mean 'video_id'\?"):
-            store.delete(Scene, vidio_id="video-1")
-        assert store.delete(Scene, video_id=[]) == 0
-        assert store.count(Scene) == 1
-
-    def test_a_scrubbed_store_has_all_that_was_not_deleted(
-        self, store: Store, open_store: OpenStore
-    ) -> None:
-        store.save(full_records().values())
-        store.save([scene("gone"), description(scene("gone"), "a red car")])
-        store.delete(Scene, video_id="gone")
-        store.delete(Answer, video_id="gone")
-        for said in store.scrub():
-            assert said.endswith(".")
-        with open_store() as other:
-            for one in (store, other):
-                assert [one.find(kind) for kind in KINDS] == [
-                    [record] for record in full_records().values()
-                ]
-        store.save([scene("new"), description(scene("new"), "a green car")])
-        assert [hit.video_id for hit in store.search("car")] == ["new"]
 
     def test_threads_lose_and_double_nothing(self, store: Store) -> None:
         with ThreadPoolExecutor(_WRITERS) as pool:

@@ -21,6 +21,7 @@ from toolkit.config.settings import STAGES
 from toolkit.config.writing import edited
 from toolkit.errors import ConfigError, SourceError, ToolkitError
 from toolkit.hooks.manager import configure
+from toolkit.privacy.audit import AuditLog, config_written
 from toolkit.sources import expand
 from toolkit.stages.private import opened
 
@@ -260,6 +261,8 @@ class Draft:
                 written.write(edited(text, self.edits))
         except OSError as error:
             raise ConfigError(f"{file} cannot be written: {error.strerror}.") from error
+        if self.workspace.is_dir():
+            AuditLog(self.workspace).add("config", **config_written(file))
         workspace, self._workspace = self._workspace, None
         try:
             self.load(file)

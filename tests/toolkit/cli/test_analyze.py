@@ -57,7 +57,7 @@ def test_bad_files_fail_alone_and_with_their_reason(
     ended = toolkit("analyze", "none.mp4", *never, *partly, film, *SIGNALS, "--json")
     assert ended.code == 1
     found = ended.data
-    assert set(found) == {"run", "videos", "scenes", "failures"}
+    assert set(found) == {"run", "videos", "scenes", "failures", "forgotten"}
     assert len(found["videos"]) == 1 + len(partly)
     assert found["scenes"] >= 3 + len(partly)
     errors = {failure["source"]: failure for failure in found["failures"]}

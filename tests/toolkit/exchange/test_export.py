@@ -17,9 +17,10 @@ from polars.testing import assert_frame_equal
 from toolkit.errors import ConfigError, MediaError
 from toolkit.exchange.captions import Cue, webvtt
 from toolkit.exchange.export import FORMS, export
+from toolkit.exchange.provenance import NAMES, joined, provenance_of
 from toolkit.exchange.tables import TABLES
-from toolkit.insight import frames
-from toolkit.records import Run, Synthesis, Video
+from toolkit.insight import frames, results
+from toolkit.records import Run, Source, Synthesis, Video
 from toolkit.stages.store import Store
 
 OpenStore = Callable[[str], Store]
@@ -28,7 +29,29 @@ OpenStore = Callable[[str], Store]
 @pytest.mark.parametrize("what", TABLES)
 def test_parquet_is_the_frame(store: Store, run: Run, tmp_path: Path, what: str) -> None:
     (file,) = export(store, run, tmp_path / "x.parquet", what=what)
-    assert_frame_equal(pl.read_parquet(file), TABLES[what](store, run))
+    frame = TABLES[what](store, run)
+    written = pl.read_parquet(file)
+    assert_frame_equal(written.select(frame.columns), frame)
+    assert {*written.columns} - {*frame.columns} <= {*NAMES}
+
+
+def test_every_form_says_where_a_video_came_from(store: Store, run: Run, tmp_path: Path) -> None:
+    (source,) = store.find(Source, video_id="two")
+    info = {"licence": "CC BY 4.0", "uploader": "Zoë\n--> &"}
+    store.save([source.model_copy(update={"info": info, "requested_by": "Anna"})])
+    (table,) = export(store, run, tmp_path / "x.parquet", what="tags", video_id="two")
+    for row in pl.read_parquet(table).iter_rows(named=True):
+        told = [row[name] for name in ("source", "licence", "requested_by")]
+        assert told == ["/films/two.mp4", "CC BY 4.0", "Anna"]
+    for name in ("x.vtt", "x.edl", "x.otio"):
+        (file,) = export(store, run, tmp_path / name, video_id="two")
+        text = file.read_text("utf-8")
+        for word in ("/films/two.mp4", "CC BY 4.0", "Anna"):
+            assert word in text, name
+    assert len(_cues(tmp_path / "x.vtt")) == 1  # what the site says is no cue
+    (file,) = export(store, run, tmp_path / "x.json")
+    labels = json.loads(file.read_text("utf-8"))["labels"]
+    assert labels["/films/two.mp4"][0]["attributes"]["licence"] == "CC BY 4.0"
 
 
 @pytest.mark.parametrize("what", TABLES)
@@ -41,7 +64,8 @@ def test_csv_holds_all_values_and_no_formula(
     for cell in [*names, *(cell for row in rows for cell in row)]:
         assert cell[:1] not in {"@", "=", "\t", "\r", "\n"}
         assert cell[:1] not in {"+", "-"} or cell[1:].replace(".", "").isdigit()
-    frame = TABLES[what](store, run)
+    videos = results.videos_of(store, run)
+    frame = joined(TABLES[what](store, run), provenance_of(store, videos))
     assert [name.removeprefix("'") for name in names] == frame.columns
     assert len(rows) == len(frame)
     for cells, values in zip(rows, frame.rows(), strict=True):
@@ -81,7 +105,7 @@ def test_no_text_is_not_null_in_csv(tmp_path: Path) -> None:
 
 def test_players_read_the_chapters(store: Store, run: Run, tmp_path: Path) -> None:
     (file,) = export(store, run, tmp_path / "two.vtt", video_id="two")
-    assert file.read_text("utf-8").startswith("WEBVTT - two.mp4\n\n00:00:00.000 --> 00:00:20.000\n")
+    assert file.read_text("utf-8").startswith("WEBVTT - two.mp4\n\nNOTE\nsource: /films/two.mp4\n")
     assert _cues(file) == [(0.0, 20.0, "Chapter of two --> & <i>")]
 
 
@@ -193,4 +217,5 @@ def test_what_does_not_fit_together_is_said(store: Store, run: Run, tmp_path: Pa
 
 def test_a_run_without_results_is_an_empty_table(store: Store, run: Run, tmp_path: Path) -> None:
     (file,) = export(store, Run(id="new"), tmp_path / "x.csv")
-    assert file.read_text().splitlines() == [",".join(frames.scenes(store, Run(id="new")).columns)]
+    columns = frames.scenes(store, Run(id="new")).columns
+    assert file.read_text().splitlines() == [",".join([*columns, *NAMES])]

@@ -29,7 +29,7 @@ def later(workspace: Path) -> Iterator[Callable[..., Purger]]:
     kept: list[Any] = []
 
     def of(days: float, **keep: float) -> Purger:
-        arguments = {"paths": {"workspace": workspace}, "privacy": keep}
+        arguments: dict[str, Any] = {"paths": {"workspace": workspace}, "privacy": keep}
         settings, plugins, _ = configure(None, arguments)
         context = keeper(settings, plugins)
         one: Keeper = context.__enter__()
