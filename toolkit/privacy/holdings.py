@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -95,19 +96,20 @@ class Holdings:
             "audit": len(self.entries),
         }
 
-    def write(self, to: Path, *, originals: bool = False) -> Path:
+    def write(self, path: str | os.PathLike[str], *, originals: bool = False) -> Path:
         """Write it to a folder, or to a ``.zip``, for its owner alone.
 
         There is ``about.json``, ``records.jsonl`` with every row, ``audit.jsonl``, and in
         ``files/`` what the toolkit made of it, but for videos.
 
         Args:
-            to: A file that ends with ``.zip``, or a folder that is not there yet.
+            path: A file that ends with ``.zip``, or a folder that is not there yet.
             originals: Whether videos are in it, too.
 
         Raises:
             MediaError: It is there already, or cannot be written.
         """
+        to = Path(path)
         if to.exists():
             raise MediaError(f"'{to}' is there already.", hint="Name another.", path=str(to))
         try:
@@ -115,14 +117,14 @@ class Holdings:
                 with opened(to, "wb") as file, zipfile.ZipFile(file, "w") as packed:
                     for name, text in self._texts():
                         packed.writestr(name, text, zipfile.ZIP_DEFLATED)
-                    for name, path in self._copied(originals=originals):
-                        packed.write(path, name)
+                    for name, found in self._copied(originals=originals):
+                        packed.write(found, name)
             else:
                 for name, text in self._texts():
                     with opened(made(to) / name, "w", encoding="utf-8") as file:
                         file.write(text)
-                for name, path in self._copied(originals=originals):
-                    with path.open("rb") as given, opened(_place(to, name), "wb") as file:
+                for name, found in self._copied(originals=originals):
+                    with found.open("rb") as given, opened(_place(to, name), "wb") as file:
                         shutil.copyfileobj(given, file)
         except OSError as error:
             raise MediaError(f"'{to}' cannot be written: {error.strerror}.") from error
