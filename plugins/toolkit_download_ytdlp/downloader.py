@@ -24,6 +24,7 @@ from toolkit.net.turns import turn
 from toolkit.records import Source
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Download, Downloader, Entry, Playlist, Progress
+from toolkit.stages.private import hide
 from toolkit_download_ytdlp import YtdlpOptions
 from toolkit_download_ytdlp.causes import explain
 from toolkit_download_ytdlp.watch import Watch, info_of
@@ -41,6 +42,9 @@ class YtdlpDownloader(Downloader):
         self._cache = context.workspace / "cache" / "yt-dlp"
         self._cookies = options.cookies_text(context.base)
         self.max_duration_s = options.max_duration_s
+
+    def close(self) -> None:
+        hide(self._cache)  # yt-dlp makes its files readable to all
 
     def accepts(self, uri: str) -> bool:
         return urlsplit(uri).scheme.lower() in SCHEMES

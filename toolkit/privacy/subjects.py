@@ -112,7 +112,8 @@ def _source(store: Store, word: str, given: Sequence[Source]) -> Subject | None:
 
 
 def _video(store: Store, word: str) -> Subject | None:
-    found = {word} if store.count(Completion, item_id=word) else set()
+    # One whose row is gone is known by its tombstone, or by a copy that could not be deleted.
+    found = {one.item_id for one in store.find(Completion, item_id=word, stage=STAGE, key=word)}
     if len(word) >= _CLEAR:
         found |= {video.id for video in store.stream(Video) if video.id.startswith(word)}
     if len(found) > 1:

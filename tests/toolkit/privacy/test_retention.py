@@ -102,6 +102,35 @@ def test_runs_go_with_their_failures_and_logs(
     assert not (workspace / "scenes.csv").exists()
 
 
+def test_caches_go_and_a_film_that_somebody_uploaded_stays(
+    film: Path, workspace: Path, analyze: Analyze, later: Callable[..., Purger]
+) -> None:
+    uploaded = workspace / "uploads" / "film.mp4"
+    for name in ("cache/yt-dlp/x.json", "uploads/x.json", "exports/run/x.csv"):
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).touch()
+    uploaded.write_bytes(film.read_bytes())
+    analyze(uploaded)
+    purger = later(8, keep_cache_days=7)
+    assert items(purger) == {"cache": 3}
+    purger.purge()
+    assert [path.name for path in (workspace / "uploads").rglob("*") if path.is_file()] == [
+        "film.mp4"
+    ]
+
+
+def test_a_name_that_was_asked_for_again_goes_again(
+    film: Path, workspace: Path, analyze: Analyze, later: Callable[..., Purger]
+) -> None:
+    analyze(film)
+    tk.forget(str(film), workspace=workspace, yes=True)
+    run = analyze(film)
+    assert run.row.sources == (str(film),)
+    assert tk.forget(str(film), workspace=workspace, yes=True).left == []
+    assert run.row.sources == ()
+    assert str(film) not in (workspace / "toolkit.db").read_bytes().decode("latin-1")
+
+
 def test_a_run_at_work_keeps_what_it_uses(
     film: Path, analyze: Analyze, later: Callable[..., Purger]
 ) -> None:
