@@ -30,8 +30,9 @@ SOURCES = sorted(
 )
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "toolkit") and path.suffix == ".py"]
 LINES_OF_A_FILE = 300
-FEATURES = {"gcs", "notebook", "otio", "ray", "s3", "tune", "vllm"}  # extras, but no plugins
-APART = {"vllm"}  # and cannot be installed together with all the others
+# Extras that bring what is no plugin,
+FEATURES = {"gcs", "notebook", "otio", "ray", "s3", "testing", "tune", "vllm"}
+APART = {"vllm"}  # and one that cannot be installed together with all the others
 
 
 def name_of(path: Path) -> str:

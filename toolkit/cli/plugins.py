@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from toolkit.cli import kit
 from toolkit.cli.output import print_json, table
 from toolkit.cli.setup import Json, Setup, command, complain
 from toolkit.errors import ConfigError
@@ -16,12 +17,25 @@ if TYPE_CHECKING:
     from toolkit.hooks.manager import PluginManager
     from toolkit.hooks.specs import Plugin
 
-__all__ = ["add_to", "lenient", "missing"]
+__all__ = ["add_to", "install", "lenient", "missing"]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    command(app, "plugins", example="toolkit plugins --json")(plugins)
+    group = typer.Typer(
+        name="plugins",
+        help="Plugins: list them, begin one of your own, check whether one does what it must.",
+        rich_markup_mode=None,
+    )
+    command(group, "", example="toolkit plugins --json")(plugins)
+    command(group, "new", example="toolkit plugins new sports --kind tagger")(kit.new)
+    command(
+        group,
+        "check",
+        example="toolkit plugins check rules\ntoolkit plugins check my_plugins/sports.py\n"
+        "toolkit plugins check mongodb --place 'mongodb://localhost/{}'",
+    )(kit.check)
+    app.add_typer(group)
 
 
 def plugins(setup: Setup, as_json: Json = False) -> None:
@@ -51,6 +65,7 @@ def plugins(setup: Setup, as_json: Json = False) -> None:
                     }
                     for plugin, provider, lacks, chosen in rows
                 ],
+                "listeners": [provider for _, provider in manager.listeners()],
                 "broken": [{"provider": b.provider, "reason": b.reason} for b in manager.broken],
             }
         )
@@ -65,7 +80,8 @@ def plugins(setup: Setup, as_json: Json = False) -> None:
                 f"{plugin.summary} ({install(plugin)})" if lacks else plugin.summary,
             ]
             for plugin, _, lacks, chosen in rows
-        ],
+        ]
+        + [["run", provider, "chosen", "listens"] for _, provider in manager.listeners()],
         wide=(3,),
     )
     if manager.broken:

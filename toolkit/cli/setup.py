@@ -82,6 +82,7 @@ def _shared(
     """The options of every command, for their signature."""
 
 
+_CONTEXT = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 _SHARED = list(inspect.signature(_shared, eval_str=True).parameters.values())
 
 
@@ -194,7 +195,7 @@ def command(
 
     Args:
         app: Where the command belongs.
-        name: What people type.
+        name: What people type; "" for what the group does where none of its commands is named.
         example: Commands to show below its help, a line each.
     """
 
@@ -209,19 +210,40 @@ def command(
             **given: Any,
         ) -> None:
             with _ending():
+                if (ctx := given.pop("ctx", None)) and ctx.invoked_subcommand:
+                    _refuse_options(ctx)
+                    return
                 function(Setup(config, workspace, values, log_level), **given)
 
-        parameters = [*own, *_SHARED]
+        parameters = [*own, *_SHARED] if name else [_CONTEXT, *own, *_SHARED]
         run.__doc__ = function.__doc__
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         vars(run)["__signature__"] = inspect.Signature(
             [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
         )
         lines = "\n".join(f"  $ {line}" for line in example.splitlines())
-        app.command(name, epilog=f"\b\nExample:\n{lines}")(run)
+        epilog = f"\b\nExample:\n{lines}"
+        if name:
+            app.command(name, epilog=epilog)(run)
+        else:
+            app.callback(invoke_without_command=True, epilog=epilog)(run)
         return function
 
     return decorate
+
+
+def _refuse_options(ctx: typer.Context) -> None:
+    """See that nothing was said to a group that its command would not hear.
+
+    Raises:
+        ConfigError: Options stand before the command's name.
+    """
+    given = [one.opts[0] for one in ctx.command.params if ctx.params.get(one.name or "")]
+    if given:
+        raise ConfigError(
+            f"{given[0]} stands before '{ctx.invoked_subcommand}'.",
+            hint="Options stand after the command.",
+        )
 
 
 @contextlib.contextmanager

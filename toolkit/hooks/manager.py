@@ -23,11 +23,11 @@ from toolkit.config import RawConfig, Settings, read, redact, resolve
 from toolkit.config.settings import Plugins
 from toolkit.errors import MissingExtraError, PluginError, ToolkitError, choices
 from toolkit.hooks import local
-from toolkit.hooks.specs import KINDS, PROJECT, Context, HookSpecs, Plugin
+from toolkit.hooks.specs import KINDS, LIFECYCLE, PROJECT, Context, HookSpecs, Plugin
 from toolkit.records import Vocabulary
 from toolkit.stages.component import Component, Options
 
-__all__ = ["Broken", "Made", "PluginManager", "configure", "discover"]
+__all__ = ["Broken", "Made", "PluginManager", "configure", "discover", "load_file"]
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class PluginManager:
             )
         for file in sorted(folder.glob("*.py")):
             if file.stem not in self.disabled:
-                self._load(str(file), lambda file=file: _import(file))  # type: ignore[misc]
+                self._load(str(file), lambda file=file: load_file(file))  # type: ignore[misc]
 
     def _load(self, provider: str, load: Callable[[], Any]) -> None:
         try:
@@ -163,6 +163,15 @@ class PluginManager:
         """Every plugin with its provider, by stage and name."""
         return [v for k, v in sorted(self._plugins.items()) if stage in (None, k[0])]
 
+    def listeners(self) -> list[tuple[Any, str]]:
+        """Every plugin that is told what happens in a run, with its provider."""
+        named = [(found, name) for name, found in self._manager.list_name_plugin() if found]
+        return [
+            (found, name)
+            for found, name in named
+            if any(hasattr(getattr(found, hook, None), f"{PROJECT}_impl") for hook in LIFECYCLE)
+        ]
+
     def get(self, stage: str, name: str) -> Plugin:
         """One plugin.
 
@@ -224,7 +233,12 @@ class PluginManager:
         return Made(plugin, options, component)
 
 
-def _import(file: Path) -> ModuleType:
+def load_file(file: Path) -> ModuleType:
+    """The module of a plugin file.
+
+    Raises:
+        ImportError: It is no Python file.
+    """
     spec = importlib.util.spec_from_file_location(f"toolkit_plugin_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is not a Python file")

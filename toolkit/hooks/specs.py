@@ -26,6 +26,7 @@ from toolkit.stages.models import Models
 
 __all__ = [
     "KINDS",
+    "LIFECYCLE",
     "PROJECT",
     "AnalyzerPlugin",
     "Context",
@@ -203,3 +204,11 @@ class HookSpecs:
     @hookspec
     def toolkit_on_stage_error(self, stage: str, item_id: str, error: Exception) -> None:
         """Called when a stage failed on an item."""
+
+
+LIFECYCLE: tuple[str, ...] = tuple(
+    name
+    for name in vars(HookSpecs)
+    if name.startswith(f"{PROJECT}_") and name not in {kind.hook for kind in KINDS}
+)
+"""The hooks that bring nothing and are told what happens in a run."""

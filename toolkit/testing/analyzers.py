@@ -18,9 +18,7 @@ Needs pytest.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
@@ -30,6 +28,7 @@ from toolkit.hooks.specs import AnalyzerPlugin, Context
 from toolkit.records import Answer, AnswerType, Ask, Frames, Question, Scene
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel, Options
+from toolkit.testing.plugins import PluginSuite
 
 __all__ = ["AnalyzerSuite", "sample_frames"]
 
@@ -65,23 +64,10 @@ def sample_frames(index: int = 0, *, count: int = 4, height: int = 120, width: i
     return Frames(scene, "sampler", start_s + 0.2 + 2.4 * np.arange(count) / max(1, count), rgb)
 
 
-class AnalyzerSuite:
+class AnalyzerSuite(PluginSuite):
     """Tests of the contract in :mod:`toolkit.stages.analysis`, for one plugin."""
 
-    @pytest.fixture
-    def plugin(self) -> AnalyzerPlugin:
-        """The plugin under test; a subclass must give it."""
-        raise NotImplementedError("give the plugin under test as the fixture 'plugin'")
-
-    @pytest.fixture
-    def options(self, plugin: AnalyzerPlugin) -> Options:
-        """Its options; the defaults, unless a subclass says otherwise."""
-        return plugin.options()
-
-    @pytest.fixture
-    def context(self, tmp_path: Path) -> Context:
-        """Where it works: an empty folder."""
-        return Context(tmp_path, tmp_path)
+    made = "analyzer"
 
     @pytest.fixture
     def analyzer(
@@ -108,21 +94,9 @@ class AnalyzerSuite:
         """Every reply to the looks."""
         return list(analyzer.analyze(looks, FINGERPRINT, Cancel()))
 
-    def test_options_have_defaults_and_say_what_they_mean(self, plugin: AnalyzerPlugin) -> None:
-        plugin.options()
-        fields = plugin.options.model_fields
-        assert all(field.description for field in fields.values())
-        assert plugin.options.neutral <= set(fields)
-
     def test_says_what_it_can_be_asked(self, analyzer: Analyzer) -> None:
         assert analyzer.kinds
         assert analyzer.batch_size >= 1
-
-    def test_identity_is_json_and_the_same_for_the_same_options(
-        self, plugin: AnalyzerPlugin, options: Options, context: Context, analyzer: Analyzer
-    ) -> None:
-        with self.make(plugin, options, context) as other:
-            assert json.loads(json.dumps(other.identity())) == analyzer.identity()
 
     def test_asks_are_distinct_and_the_same_every_time(
         self, analyzer: Analyzer, asks: Sequence[Ask]
@@ -235,13 +209,6 @@ class AnalyzerSuite:
         cancel.set()
         with pytest.raises(CancelledError):
             list(analyzer.analyze([Look(sample_frames(), asks)], FINGERPRINT, cancel))
-
-    def test_closing_twice_is_fine(
-        self, plugin: AnalyzerPlugin, options: Options, context: Context
-    ) -> None:
-        analyzer = self.make(plugin, options, context)
-        analyzer.close()
-        analyzer.close()
 
 
 def _wanted(analyzer: Analyzer) -> list[Ask]:

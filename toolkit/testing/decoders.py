@@ -1,10 +1,9 @@
-"""What every decoder must do. Subclass it in a test module and provide the fixture.
+"""What every decoder must do. Subclass it in a test module and give the plugin.
 
     class TestMyDecoder(DecoderSuite):
         @pytest.fixture
-        def decoder(self):
-            with MyDecoder(MyOptions()) as decoder:
-                yield decoder
+        def plugin(self):
+            return next(iter(my_package.toolkit_decoders()))
 
 The files are encoded by PyAV. Frames are told apart by the numbers they show, so that a frame too
 many, too few or in another's place is seen whatever its timestamp says.
@@ -13,7 +12,7 @@ many, too few or in another's place is seen whatever its timestamp says.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -22,10 +21,13 @@ from typing import Any, ClassVar
 import pytest
 
 from toolkit.errors import DecodeError, NotAVideoError
+from toolkit.hooks.specs import Context, DecoderPlugin
+from toolkit.stages.component import Options
 from toolkit.stages.decode import MOMENT_S, Decoder
 from toolkit.testing.decoder_cases import CASES, damage, groups_of
 from toolkit.testing.decoder_entries import EntrySuite, seen
 from toolkit.testing.media import BAD_FILES, cut_file, number_of, write_numbered
+from toolkit.testing.plugins import PluginSuite
 
 __all__ = ["DecoderSuite"]
 
@@ -36,17 +38,22 @@ _TRUNCATED: dict[str, dict[str, Any]] = {
 }
 
 
-class DecoderSuite(EntrySuite):
+class DecoderSuite(PluginSuite, EntrySuite):
     """The contract of :class:`toolkit.stages.decode.Decoder`, as tests."""
 
+    made = "decoder"
     unsupported: ClassVar[Mapping[str, str]] = {}
     """What the decoder's documentation says it cannot do, and why: names of
     :data:`~toolkit.testing.decoder_cases.CASES` and those that the tests ask for."""
 
     @pytest.fixture
-    def decoder(self) -> Decoder:
+    def decoder(
+        self, plugin: DecoderPlugin, options: Options, context: Context
+    ) -> Iterator[Decoder]:
         """The decoder under test."""
-        raise NotImplementedError("provide the fixture 'decoder'")
+        with plugin.factory(options, context) as decoder:
+            assert isinstance(decoder, Decoder)
+            yield decoder
 
     def needs(self, *names: str) -> None:
         """Skip the test where the decoder does not do one of these things."""

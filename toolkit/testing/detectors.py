@@ -1,10 +1,9 @@
-"""What every scene detector must do. Subclass it in a test module and provide the fixture.
+"""What every scene detector must do. Subclass it in a test module and give the plugin.
 
     class TestMyDetector(SceneDetectorSuite):
         @pytest.fixture
-        def detector(self):
-            with MyDetector(MyOptions()) as detector:
-                yield detector
+        def plugin(self):
+            return next(iter(my_package.toolkit_scene_detectors()))
 
 Set `finds` to the kinds of boundaries that it claims to find.
 """
@@ -13,13 +12,16 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from toolkit.hooks.specs import Context, SceneDetectorPlugin
 from toolkit.records import Cut
+from toolkit.stages.component import Options
 from toolkit.stages.scenes import DetectorPass, SceneDetector
+from toolkit.testing.plugins import PluginSuite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,18 +35,23 @@ _SHOT = 50
 _FRAME_S = 0.04
 
 
-class SceneDetectorSuite:
+class SceneDetectorSuite(PluginSuite):
     """The contract of :class:`toolkit.stages.scenes.SceneDetector`, as tests."""
 
+    made = "detector"
     finds: ClassVar[frozenset[str]] = frozenset({"cut"})
     """Out of "cut" and "fade": what the detector finds."""
     kind: ClassVar[str] = "cut"
     """What it calls a hard cut, or a fade if it finds fades only."""
 
     @pytest.fixture
-    def detector(self) -> SceneDetector:
+    def detector(
+        self, plugin: SceneDetectorPlugin, options: Options, context: Context
+    ) -> Iterator[SceneDetector]:
         """The detector under test."""
-        raise NotImplementedError("provide the fixture 'detector'")
+        with plugin.factory(options, context) as detector:
+            assert isinstance(detector, SceneDetector)
+            yield detector
 
     def watch(
         self, detector: SceneDetector, images: Images, times_s: Sequence[float] | None = None

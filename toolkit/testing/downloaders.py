@@ -1,10 +1,13 @@
 """What every downloader must do, as tests.
 
-Subclass it and say how to make yours:
+Subclass it and give the plugin, whose options are :class:`~toolkit.net.options.WebOptions` or more:
 
     class TestMine(DownloaderSuite):
-        def make(self, workspace, *, allow_private_hosts, retries, timeout_s):
-            return MyDownloader(...)
+        @pytest.fixture
+        def plugin(self):
+            return next(iter(my_package.toolkit_downloaders()))
+
+One with other options overrides ``make`` as well, which brings the limits of a test to its options.
 """
 
 from __future__ import annotations

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from toolkit.errors import CancelledError, DownloadError
+from toolkit.hooks.specs import Context
 from toolkit.records import Source
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Download, Downloader, Playlist, Progress
 from toolkit.testing.clips import random_truth, render, write_clip
+from toolkit.testing.plugins import PluginSuite
 from toolkit.testing.server import MediaServer, serve
 
 __all__ = ["PATIENCE_S", "Downloads", "named", "stopped", "video_of"]
@@ -24,14 +26,35 @@ _PADDING_BYTES = 700_000
 PATIENCE_S = 20.0  # far over what is promised: a busy machine is no failure
 
 
-class Downloads:
-    """Fetches from a server of its own, with a downloader that a subclass makes."""
+class Downloads(PluginSuite):
+    """Fetches from a server of its own, with the plugin's downloader or one that a subclass makes.
+
+    The plugin's options are those of :class:`~toolkit.net.options.WebOptions`, and its own.
+    """
+
+    made = "make"
+
+    @pytest.fixture(autouse=True)
+    def _given(self, request: pytest.FixtureRequest) -> None:
+        if type(self).make is Downloads.make:
+            self.downloads = request.getfixturevalue("plugin"), request.getfixturevalue("options")
 
     def make(
         self, workspace: Path, *, allow_private_hosts: bool, retries: int, timeout_s: float
     ) -> Downloader:
-        """The downloader under test; pauses between tries should be short."""
-        raise NotImplementedError
+        """The downloader under test; pauses between tries are short."""
+        plugin, options = self.downloads
+        how = {
+            "allow_private_hosts": allow_private_hosts,
+            "retries": retries,
+            "timeout_s": timeout_s,
+            "backoff_s": 0.01,
+            "max_size_bytes": 50_000_000,
+        }
+        known = {key: value for key, value in how.items() if key in type(options).model_fields}
+        downloader = plugin.factory(options.model_copy(update=known), Context(workspace, workspace))
+        assert isinstance(downloader, Downloader)
+        return downloader
 
     @pytest.fixture
     def web(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer]:

@@ -1,12 +1,17 @@
 """What every storage must do, as tests.
 
-Subclass it and say how to make yours, and where it may write:
+Subclass it, give the plugin, and say where it may write:
 
     class TestMine(StorageSuite):
         large_bytes = 9_000_000  # goes in several parts
 
-        def make(self, workspace):
-            return MyStorage(MyOptions(part_mb=5), Context(workspace, workspace))
+        @pytest.fixture
+        def plugin(self):
+            return next(iter(my_package.toolkit_storages()))
+
+        @pytest.fixture
+        def options(self):
+            return MyOptions(part_mb=5)
 
         @pytest.fixture
         def root(self):
@@ -22,25 +27,37 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import CancelledError
+from toolkit.hooks.specs import Context
 from toolkit.stages.component import Cancel
 from toolkit.stages.storage import Storage, Stored
+from toolkit.testing.plugins import PluginSuite
 
 __all__ = ["StorageSuite"]
 
 _NAMES = ("a.mp4", "day 1/b#1?.mp4", "day 1/deeper/ü 東 100%.mp4", "day 10/c+d&e.mov", "notes.txt")
 
 
-class StorageSuite:
+class StorageSuite(PluginSuite):
     """The contract of :class:`~toolkit.stages.storage.Storage`."""
 
+    made = "make"
     large_bytes = 0
     """Size of a file that goes in several parts; 0 where none does."""
     checksums = True
     """Whether the cloud keeps checksums."""
 
+    @pytest.fixture(autouse=True)
+    def _given(self, request: pytest.FixtureRequest) -> None:
+        if type(self).make is StorageSuite.make:
+            self.stores = request.getfixturevalue("plugin"), request.getfixturevalue("options")
+
     def make(self, workspace: Path) -> Storage:
         """The storage under test."""
-        raise NotImplementedError
+        plugin, options = self.stores
+        workspace.mkdir(parents=True, exist_ok=True)
+        storage = plugin.factory(options, Context(workspace, workspace))
+        assert isinstance(storage, Storage)
+        return storage
 
     @pytest.fixture
     def root(self) -> str:

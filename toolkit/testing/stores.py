@@ -2,23 +2,28 @@
 
     class TestMyStore(StoreSuite):
         @pytest.fixture
-        def open_store(self, tmp_path):
-            return functools.partial(make, MyOptions(), Context(tmp_path, tmp_path))
+        def plugin(self):
+            return next(iter(my_package.toolkit_stores()))
+
+A store that is no file overrides ``open_store`` as well: each test begins with an empty one.
 
 Needs pytest and hypothesis.
 """
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 from pydantic import BaseModel
 
 from toolkit.errors import StoreError
+from toolkit.hooks.specs import Context, StorePlugin
 from toolkit.records import (
     Answer,
     Completion,
@@ -32,7 +37,9 @@ from toolkit.records import (
     Tag,
     Video,
 )
+from toolkit.stages.component import Options
 from toolkit.stages.store import KINDS, Store
+from toolkit.testing.plugins import PluginSuite
 from toolkit.testing.samples import TEXT, description, full_records, scene
 from toolkit.testing.store_erasing import ErasingSuite
 from toolkit.testing.store_search import SearchSuite
@@ -44,16 +51,24 @@ OpenStore: TypeAlias = Callable[[], Store]
 _BATCHES, _SIZE, _WRITERS = 10, 20, 4
 
 
-class StoreSuite(SearchSuite, LimitsSuite, ErasingSuite):
+class StoreSuite(PluginSuite, SearchSuite, LimitsSuite, ErasingSuite):
     """What holds for every store. That of a server passes :class:`ServedSuite` as well."""
 
+    made = "open_store"
+
     @pytest.fixture
-    def open_store(self) -> OpenStore:
-        """Override it: opens one and the same, at first empty, store at every call.
+    def open_store(
+        self, plugin: StorePlugin, options: Options, context: Context, tmp_path: Path
+    ) -> OpenStore:
+        """Opens one and the same, at first empty, store at every call.
 
         It must pickle, for it is called in other processes too.
         """
-        raise NotImplementedError
+        if plugin.place and plugin.suffixes:
+            path = tmp_path / f"store{plugin.suffixes[0]}"
+            options = options.model_copy(update={plugin.place: str(path)})
+        opened: OpenStore = functools.partial(plugin.factory, options, context)  # type: ignore[assignment]
+        return opened
 
     @pytest.fixture
     def store(self, open_store: OpenStore) -> Iterator[Store]:

@@ -19,10 +19,8 @@ Needs pytest.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +30,7 @@ from toolkit.hooks.specs import Context, TaggerPlugin
 from toolkit.records import Analysis, Answer, Ask, AskKind, Sentiment, Tag, Video
 from toolkit.stages.component import Options
 from toolkit.stages.tags import Tagger
+from toolkit.testing.plugins import PluginSuite
 from toolkit.testing.samples import TEXT, full_records, scene
 
 __all__ = ["TaggerSuite", "sample_analysis"]
@@ -96,23 +95,10 @@ def _told(value: JsonValue) -> dict[str, Any]:
     return {"text": value} if isinstance(value, str) else {"text": str(value), "value": value}
 
 
-class TaggerSuite:
+class TaggerSuite(PluginSuite):
     """Tests of the contract in :mod:`toolkit.stages.tags`, for one tagger."""
 
-    @pytest.fixture
-    def plugin(self) -> TaggerPlugin:
-        """The plugin under test; a subclass gives it, or the fixture ``tagger``."""
-        pytest.skip("no plugin was given: the tagger is tested by itself")
-
-    @pytest.fixture
-    def options(self, plugin: TaggerPlugin) -> Options:
-        """Its options; the defaults, unless a subclass says otherwise."""
-        return plugin.options()
-
-    @pytest.fixture
-    def context(self, tmp_path: Path) -> Context:
-        """Where it works: an empty folder."""
-        return Context(tmp_path, tmp_path)
+    made = "tagger"
 
     @pytest.fixture
     def tagger(self, plugin: TaggerPlugin, options: Options, context: Context) -> Iterator[Tagger]:
@@ -131,18 +117,6 @@ class TaggerSuite:
         tagger = plugin.factory(options, context)
         assert isinstance(tagger, Tagger)
         return tagger
-
-    def test_options_have_defaults_and_say_what_they_mean(self, plugin: TaggerPlugin) -> None:
-        plugin.options()
-        fields = plugin.options.model_fields
-        assert all(field.description for field in fields.values())
-        assert plugin.options.neutral <= set(fields)
-
-    def test_identity_is_json_and_the_same_for_the_same_options(
-        self, plugin: TaggerPlugin, options: Options, context: Context, tagger: Tagger
-    ) -> None:
-        with self.make(plugin, options, context) as other:
-            assert json.loads(json.dumps(other.identity())) == tagger.identity()
 
     def test_finds_tags_that_say_why(self, tagger: Tagger, telling: Analysis) -> None:
         tags = _tags(tagger, telling)
@@ -179,13 +153,6 @@ class TaggerSuite:
         with ThreadPoolExecutor(8) as pool:
             together = list(pool.map(lambda analysis: _tags(tagger, analysis), analyses))
         assert together == alone
-
-    def test_closing_twice_is_fine(
-        self, plugin: TaggerPlugin, options: Options, context: Context
-    ) -> None:
-        tagger = self.make(plugin, options, context)
-        tagger.close()
-        tagger.close()
 
 
 def _tags(tagger: Tagger, analysis: Analysis) -> list[Tag]:
