@@ -101,6 +101,18 @@ bench-ray: $(VENV)/.installed-dev ## the engine on Ray: overhead, scans, analyze
 docs: $(VENV)/.installed-dev ## the documentation, into site/
 	$(BIN)/mkdocs build --strict $(ARGS)
 
+.PHONY: diagram
+diagram: $(VENV)/.installed-dev ## the picture of what imports what, in docs/architecture.svg
+	$(BIN)/python tools/import_diagram.py
+
+.PHONY: licences
+licences: $(VENV)/.installed-dev ## the list of the dependencies' licences, in docs/licences.md
+	$(BIN)/python tools/licences.py
+
+.PHONY: audit
+audit: $(VENV)/.installed-dev ## known weaknesses of what is installed; asks PyPI, and says where it cannot
+	$(BIN)/python tools/audit.py $(ARGS)
+
 .PHONY: notebooks
 notebooks: $(VENV)/.installed-dev ## every notebook run, and written with its outputs into site/notebooks/
 	$(BIN)/python tools/notebooks.py render $(ARGS)
