@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from toolkit.execution.api import analyze, attach, submit
     from toolkit.execution.clips import Clip, clip, pictures, sheet
+    from toolkit.execution.erasing import allow, forget, held, purge
     from toolkit.execution.evaluation import (
         Comparison,
         Evaluation,
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
         TruthRow,
         evaluate,
     )
-    from toolkit.execution.erasing import allow, forget, held, purge
-    from toolkit.execution.evaluation import Comparison, Evaluation, Truth, TruthRow, evaluate
     from toolkit.execution.exchange import copy_store, export, import_
     from toolkit.execution.looking import plan, runs, search
     from toolkit.execution.overview import overview, readable

@@ -11,8 +11,8 @@ import typer
 
 from toolkit.cli import (
     analyze,
-    categories,
     audit,
+    categories,
     chapters,
     clips,
     clouds,
