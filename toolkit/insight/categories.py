@@ -115,7 +115,12 @@ def found_in(
     words = results.words_on(store, [video.id for video in videos])
     for video in videos:
         said = words.get(video.id, ())
-        rejected = {one.name.strip().casefold() for one in said if one.action == "reject"}
+        gone = [one.name.strip() for one in said if one.action == "reject"]
+        labels = map(run.lineage.vocabulary.find, gone)
+        rejected = {
+            (label.name if label else name).casefold()
+            for name, label in zip(gone, labels, strict=True)
+        }
         tagged: list[Tagged] = []
         for part in results.parts_of(results.scenes_of(store, run, [video])):
             tags = results.tags_on(store, run, part)

@@ -12,7 +12,18 @@ from itertools import islice
 from pathlib import PurePath
 
 from toolkit.insight import boundaries, machine, reviews
-from toolkit.records import Answer, Review, Run, RunSource, Scene, Source, Synthesis, Tag, Video
+from toolkit.records import (
+    Answer,
+    Review,
+    Run,
+    RunSource,
+    Scene,
+    Source,
+    Synthesis,
+    Tag,
+    Video,
+    Vocabulary,
+)
 from toolkit.stages.store import Store
 from toolkit.stages.tags import apart, named
 
@@ -141,14 +152,28 @@ def tags_on(
 def _reviewed(
     run: Run, subject_id: str, video_id: str, tags: Iterable[Tag], words: Iterable[Review]
 ) -> list[Tag]:
-    """One tag a label, with the reviews that win.
+    """One tag a label, with the reviews that win, all as the run's vocabulary names them.
 
     Of labels that exclude each other those of people stay, and else the likeliest.
     """
     vocabulary = run.lineage.vocabulary
+    words = [_named(review, vocabulary) for review in words]
     tagged = reviews.tagged(subject_id, video_id, named(tags, vocabulary), words)
     sure = {tag.label for tag in tagged if tag.tagger == reviews.BY}
     return apart(tagged, vocabulary, sure)
+
+
+def _named(review: Review, vocabulary: Vocabulary) -> Review:
+    """A review of a tag with the vocabulary's names in the place of synonyms."""
+    if review.target != "tag":
+        return review
+    words = {"name": review.name, "value": review.value}
+    found = {
+        field: label.name
+        for field, word in words.items()
+        if isinstance(word, str) and (label := vocabulary.find(word))
+    }
+    return review.model_copy(update=found)
 
 
 def _moved(tag: Tag, scene: Scene) -> Tag:

@@ -79,7 +79,7 @@ def test_people_have_the_last_word(store: Store, run: Run) -> None:
         data: dict[str, Any] = {"action": action, "name": name, "reviewer": "ann"}
         store.save([reviewing.review_of(store, run, subject.id, **data)])
 
-    say(scene(store, "b", 0), "reject", "car")
+    say(scene(store, "b", 0), "reject", "automobile")  # a synonym
     say(scene(store, "b", 2), "add", "bus")
     found = of(store, run)
     assert found["car"]["scenes"] == [1]
@@ -87,7 +87,7 @@ def test_people_have_the_last_word(store: Store, run: Run) -> None:
     assert not found["car"]["reviewed"]
     # Of the whole video: what is rejected counts nowhere, what is added counts for all of it.
     [video] = store.find(Video, id="b")
-    say(video, "reject", "car")
+    say(video, "reject", "Automobile")
     say(video, "add", "night")
     found = of(store, run)
     assert "car" not in found
