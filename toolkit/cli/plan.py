@@ -29,8 +29,14 @@ def plan(
         typer.Argument(metavar="SOURCES...", help="As for analyze."),
     ],
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Measure on the first scenes of the shortest file.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Measure on the first scenes of the shortest file; without: where no run has "
+            "told yet, and the models are here.",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="local: this machine; ray: how large a cluster would be.")
     ] = "local",
@@ -43,8 +49,8 @@ def plan(
 ) -> None:
     """Say what a run would take: how much video, what is done, time, disk, memory.
 
-    Costs are those of past runs of this workspace and machine, or measured with --calibrate. No
-    file is decoded otherwise.
+    Costs are those of this machine's past runs in this workspace with the same analyzers, or
+    measured. No file is decoded otherwise.
     """
     from dataclasses import asdict
 
@@ -59,7 +65,7 @@ def plan(
     if engine == "ray":
         chunk_s = settings.execution.chunk_s
         cluster = Cluster(analyzers=gpus, scans=cpus, chunk_s=chunk_s)
-    with working("Reading metadata"):
+    with working("Reading metadata, and measuring where that is needed"):
         found = planned(
             sources,
             settings,

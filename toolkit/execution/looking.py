@@ -25,7 +25,7 @@ Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 def plan(
     sources: Sources,
     *,
-    calibrate: bool = False,
+    calibrate: bool | None = None,
     config: str | os.PathLike[str] | None = None,
     workspace: str | os.PathLike[str] | None = None,
     **sections: Mapping[str, Any],
@@ -34,7 +34,8 @@ def plan(
 
     Args:
         sources: As for :func:`analyze`, and so are those that are not told here.
-        calibrate: Measure on the first scenes of the shortest video, instead of asking past runs.
+        calibrate: Whether to measure, on the first scenes of the shortest video, instead of asking
+            past runs; None: where there are none, and the models are on this machine.
         config: A config file.
         workspace: Where results are kept.
         sections: Settings by section.

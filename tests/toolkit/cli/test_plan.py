@@ -11,7 +11,7 @@ SIGNALS = ("--set", "analysis.plugin=signals")
 
 
 def test_what_is_not_known_yet_is_said(toolkit: Command, film: Path) -> None:
-    ended = toolkit("plan", film, "missing.mp4", *SIGNALS)
+    ended = toolkit("plan", film, "missing.mp4", "--no-calibrate", *SIGNALS)
     assert ended.code == 0
     assert "1 new, 1 unreadable" in ended.out
     assert "calibrate" in ended.out
@@ -19,7 +19,7 @@ def test_what_is_not_known_yet_is_said(toolkit: Command, film: Path) -> None:
 
 
 def test_the_cluster_that_is_asked_for(toolkit: Command, film: Path) -> None:
-    ended = toolkit("plan", film, "--calibrate", "--engine", "ray", "--gpus", "3", *SIGNALS)
+    ended = toolkit("plan", film, "--engine", "ray", "--gpus", "3", *SIGNALS)
     assert ended.code == 0
     assert "bottleneck" in ended.out
     more = ("--calibrate", "--engine", "ray", "--hours", "1", "--json")
