@@ -26,6 +26,7 @@ from toolkit.records import Chapter, Scene, Source, Video
 from toolkit.sources import stamp
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Download, Playlist, Progress
+from toolkit.stages.effort import note
 from toolkit.stages.private import hide, made
 from toolkit.watchdog import within
 from toolkit.work import pending, scanned
@@ -65,6 +66,7 @@ def _acquired(
     known = next(iter(crew.store.find(Source, id=source.id)), None)
     unchanged = known is not None and _unchanged(crew, known, source, cancel)
     if known and unchanged and (video := _still_there(crew, known, source)):
+        note(hits=1)
         return video
     if source.kind == "file":
         path = Path(source.uri)

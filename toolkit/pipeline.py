@@ -32,6 +32,7 @@ from toolkit.scan import Found, Scan
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist, Progress
+from toolkit.stages.effort import note, tokens_noted
 from toolkit.stages.private import made, swept
 from toolkit.stages.sampling import frames_of, size_of
 from toolkit.stages.tags import merge
@@ -124,6 +125,7 @@ class Pipeline:
             works = pending(self.crew, video, scenes)
             asked = [work.scene for work in works if work.missing]
             if all(scene.sampler == self.crew.sampler_key for scene in asked):
+                note(hits=1)
                 frames = revisited(self.crew.decoder, video, asked, self.settings, cancel)
                 for work in works:
                     work.frames = next(frames) if work.missing else None
@@ -214,6 +216,7 @@ class Pipeline:
             assert work.frames is not None  # the scan keeps frames wherever an ask is missing
             looks.append(Look(work.frames, work.missing[place]))
         replies = iter(job.component.analyze(looks, job.key, cancel))
+        noted, told = tokens_noted(), [0, 0]
         for work in works:
             try:
                 given = list(next(replies))
@@ -228,8 +231,12 @@ class Pipeline:
                     answer = with_method(reply, work.video)
                     work.answers.append(answer)
                     work.new.append(answer)
+                    told[0] += answer.evidence.tokens_in
+                    told[1] += answer.evidence.tokens_out
                 else:
                     work.troubles.append(Trouble("analyze", reply[1]))
+            if work is works[-1] and tokens_noted() == noted:
+                note(tokens_in=told[0], tokens_out=told[1])  # it does not note what it reads
             yield work
 
     def tag(self, work: Work) -> None:

@@ -12,6 +12,7 @@ from toolkit.records import Frames, Scene, Video
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import MOMENT_S, Decoder
 from toolkit.stages.sampling import frames_of
+from toolkit.stages.threads import look
 from toolkit.watchdog import Beat, watched
 
 __all__ = ["revisited"]
@@ -52,6 +53,7 @@ def revisited(
                         )
                     picked.append(frame)
                 yield frames_of(video, scene, picked, size, settings.sampling, scene.sampler)
+            look()  # its decoder's threads end with it
 
     # A decoder that cannot seek tells nothing while it reads what lies between two frames.
     between_s = max((later - earlier for earlier, later in pairwise([0.0, *times_s])), default=0)

@@ -17,6 +17,7 @@ from toolkit.stages.keeping import Budget
 from toolkit.stages.lengths import Closed, Lengths
 from toolkit.stages.sampling import Reservoir
 from toolkit.stages.scenes import SceneDetector
+from toolkit.stages.threads import look
 from toolkit.watchdog import Beat, watched
 
 __all__ = ["Found", "Scan", "is_truncated", "small_size"]
@@ -92,7 +93,10 @@ class Scan:
 
     def _found_in_file(self, beat: Beat) -> Iterator[Found]:
         with self._decoder.open(Path(self._video.path)) as stream:
-            yield from self._read(stream, beat)
+            try:
+                yield from self._read(stream, beat)
+            finally:
+                look()  # its decoder's threads end with it
 
     def _read(self, stream: FrameStream, beat: Beat) -> Iterator[Found]:
         self.size = (stream.width, stream.height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 import time
@@ -10,6 +11,8 @@ from typing import Generic, TypeVar
 
 from toolkit.errors import CancelledError, StalledError
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import note
+from toolkit.stages.threads import counted
 
 __all__ = ["Beat", "watched", "within"]
 
@@ -67,7 +70,10 @@ class _Worker(Generic[T]):
         self._error: BaseException | None = None
         self._ended = self._left = False
         self._beat_s = time.monotonic()
-        self.thread = threading.Thread(target=self._run, name="watched", daemon=True)
+        context = contextvars.copy_context()  # in which whoever waits collects what this takes
+        self.thread = threading.Thread(
+            target=context.run, args=(self._run,), name="watched", daemon=True
+        )
 
     def beat(self) -> None:
         self._beat_s = time.monotonic()
@@ -100,13 +106,20 @@ class _Worker(Generic[T]):
             return item
 
     def _run(self) -> None:
+        with counted():
+            self._work()
+
+    def _work(self) -> None:
+        spent_s = 0.0
         try:
             for item in self._make(self.beat):
+                spent_s = _noted(spent_s)
                 self._give(item)
                 self.beat()
         except BaseException as error:  # noqa: BLE001 - raised where the items are taken
             self._error = error
         finally:
+            _noted(spent_s)
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
@@ -116,3 +129,10 @@ class _Worker(Generic[T]):
             self._item = (item,)
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._item is None or self._left)
+
+
+def _noted(before_s: float) -> float:
+    """Note what this thread took since; gives its processor seconds so far."""
+    spent_s = time.thread_time()
+    note(cpu_s=spent_s - before_s)
+    return spent_s

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from toolkit.errors import AnalysisError, ModelError, choices
 from toolkit.records import digest
+from toolkit.stages.effort import note
 from toolkit_analyze_openai import OpenAIOptions, is_loopback
 from toolkit_analyze_openai.causes import SECTION, explain, retry_after_s, said_of
 from toolkit_analyze_openai.conversation import Message
@@ -177,6 +178,7 @@ class Server:
             else:
                 self._gate.pause(wait_s)
             tried += 1
+            note(retries=1)
             log.info("%s Trying again in %.1f s", found.message, wait_s)
             await asyncio.sleep(wait_s)
 
@@ -239,6 +241,7 @@ class Server:
         said = read(completion)
         self.tokens_in += said.tokens_in
         self.tokens_out += said.tokens_out
+        note(tokens_in=said.tokens_in, tokens_out=said.tokens_out)
         return said
 
     async def close(self) -> None:

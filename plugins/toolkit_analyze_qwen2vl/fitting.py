@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from toolkit.errors import AnalysisError, CancelledError, ToolkitError
 from toolkit.records import Answer
 from toolkit.stages.analysis import Look, Reply
+from toolkit.stages.effort import note
 from toolkit_analyze_qwen2vl.batching import Batches, batch_tokens
 from toolkit_analyze_qwen2vl.memory import free_memory, is_out_of_memory
 from toolkit_analyze_qwen2vl.preparing import Prepared
@@ -90,6 +91,7 @@ class Fitting:
         # Outside of the handler, whose error holds on to the memory of the attempt.
         if is_short:
             free_memory()
+        note(retries=1)
         if not half:
             return [_with_fewer_pixels(looks[0], steps)]
         if is_short:

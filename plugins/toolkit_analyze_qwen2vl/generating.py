@@ -10,6 +10,7 @@ from typing import Any
 from toolkit.errors import AnalysisError
 from toolkit.records import AnswerType
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import note
 from toolkit_analyze_qwen2vl.decoding import Grammars, Guide, is_decoded
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.repetition import Repetition
@@ -151,6 +152,7 @@ def generate(
             cancel.check()
             live = [live[place] for place in going]
             branch = model.step(branch, tokens, going)
+    note(tokens_out=sum(row.written for row in rows))
     return [
         _generated(row, model.text, prefix.tokens[request.scene] + len(prompt))
         for request, row, prompt in zip(requests, rows, prompts, strict=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.records import AnswerType
+from toolkit.stages.effort import note
 from toolkit_analyze_qwen2vl.decoding import Grammars, Guide, is_decoded
 from toolkit_analyze_qwen2vl.preparing import MARK, Preparation, Prepared
 from toolkit_analyze_qwen2vl.speed import branch_cache
@@ -104,6 +105,9 @@ class VisionModel:
             name: value.to(device, non_blocking=True) if hasattr(value, "to") else value
             for name, value in prepared.inputs.items()
         }
+        # Counted on the CPU: asking the GPU would wait for it.
+        tokens = prepared.inputs["attention_mask"].sum(1).tolist()
+        note(tokens_in=sum(tokens))
         with torch.inference_mode():
             seen = self._model(**inputs, use_cache=True, logits_to_keep=1)
         return Prefix(
@@ -111,8 +115,7 @@ class VisionModel:
             mask=inputs["attention_mask"],
             shift=self._model.model.rope_deltas.clone(),
             tail=prepared.tail,
-            # Counted on the CPU: asking the GPU would wait for it.
-            tokens=prepared.inputs["attention_mask"].sum(1).tolist(),
+            tokens=tokens,
             frame_sizes=prepared.frame_sizes,
         )
 
@@ -127,6 +130,8 @@ class VisionModel:
         ).to(self._model.device)
         mask = inputs["attention_mask"]
         places = (mask.cumsum(1) - 1).clamp(min=0)
+        tokens = mask.sum(1).tolist()
+        note(tokens_in=sum(tokens))
         with torch.inference_mode():
             seen = self._model(
                 **inputs,
@@ -139,7 +144,7 @@ class VisionModel:
             mask=mask,
             shift=mask.new_zeros(len(heads), 1),
             tail=chats[0].rpartition(MARK)[2],
-            tokens=mask.sum(1).tolist(),
+            tokens=tokens,
             frame_sizes=[],
         )
 
@@ -167,6 +172,7 @@ class VisionModel:
         """Continue the prefix of each row's scene with the row's tokens."""
         import torch
 
+        note(tokens_in=sum(map(len, prompts)))
         device = self._model.device
         rows = torch.tensor(list(scenes), device=device)
         padded = self._tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(device)

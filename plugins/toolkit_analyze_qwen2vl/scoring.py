@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import note
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.speed import branch_cache
 
@@ -90,6 +91,7 @@ def log_probabilities(
     totals = torch.zeros(len(scenes), len(candidates), dtype=torch.float64)
     for tree in _trees(candidates, len(scenes)):
         cancel.check()
+        note(tokens_in=len(tree.tokens) * len(scenes))
         nodes = sorted({node for _, node, _ in tree.read})
         row = {node: place for place, node in enumerate(nodes)}
         owners, places, tokens = zip(

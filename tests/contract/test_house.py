@@ -31,7 +31,7 @@ SOURCES = sorted(
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "toolkit") and path.suffix == ".py"]
 LINES_OF_A_FILE = 300
 # Extras that bring what is no plugin,
-FEATURES = {"gcs", "notebook", "otio", "ray", "s3", "testing", "tune", "vllm"}
+FEATURES = {"gcs", "gpu", "notebook", "otio", "ray", "s3", "testing", "tune", "vllm"}
 APART = {"vllm"}  # and one that cannot be installed together with all the others
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -30,7 +31,8 @@ class Channel(Generic[T]):
         self._cancel = cancel
         self._producers = producers
         self._drain = drain
-        self._items: deque[T] = deque()
+        self._items: deque[tuple[T, float]] = deque()
+        self._waited_s = 0.0
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -47,7 +49,7 @@ class Channel(Generic[T]):
                 self._cancel.check()
                 self._changed.wait(_WAKE_S)
             self._cancel.check()
-            self._items.append(item)
+            self._items.append((item, time.perf_counter()))
             self._changed.notify_all()
 
     def join(self) -> None:
@@ -86,9 +88,19 @@ class Channel(Generic[T]):
                 )
             if self._stopped and not self._drain:
                 return []
-            taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            now_s, taken = time.perf_counter(), []
+            for _ in range(min(most, len(self._items))):
+                item, since_s = self._items.popleft()
+                self._waited_s += now_s - since_s
+                taken.append(item)
             self._changed.notify_all()
             return taken
+
+    def waited_s(self) -> float:
+        """Seconds that items waited here, all together: those taken since this was last asked."""
+        with self._changed:
+            waited_s, self._waited_s = self._waited_s, 0.0
+        return waited_s
 
     @property
     def _stopped(self) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from toolkit.execution.progress import STAGES, Progress, StageProgress, Tally
+from toolkit.execution.progress import STAGES, Progress, StageProgress
+from toolkit.execution.tally import Tally
 from toolkit.records import Run, RunStatus
+from toolkit.stages.effort import Effort
 
 __all__ = ["Engine", "Stop", "recorded"]
 
@@ -45,14 +47,14 @@ def recorded(row: Run) -> Progress:
     """How far a run was when its row was last written."""
     stages = {
         stage: StageProgress(
-            seconds=seconds,
+            effort=Effort.read(stage, row.counts, row.seconds),
             span_s=row.seconds.get(f"{stage}_span", 0.0),
             **{
                 name: row.counts.get(f"{stage}_{name}", 0)
                 for name in ("done", "total", "waiting", "workers", "busy")
             },
         )
-        for stage, seconds in row.seconds.items()
+        for stage in row.seconds
         if stage in STAGES
     }
     return Progress(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
@@ -31,7 +32,8 @@ class Feed:
     def __init__(self, ledger: Ledger, cancel: Cancel) -> None:
         self._ledger = ledger
         self._cancel = cancel
-        self._waiting: deque[Source] = deque()
+        self._waiting: deque[tuple[Source, float]] = deque()
+        self._waited_s = 0.0
         self._open: deque[Iterator[Source]] = deque()
         self._busy = 0
         self._drawing = False
@@ -40,7 +42,8 @@ class Feed:
     def add(self, sources: Iterable[Source]) -> None:
         """Give these out first."""
         with self._changed:
-            self._waiting.extend(sources)
+            now_s = time.perf_counter()
+            self._waiting.extend((source, now_s) for source in sources)
             self._changed.notify_all()
 
     def open(self, source: Source, playlist: Playlist) -> None:
@@ -59,6 +62,12 @@ class Feed:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def waited_s(self) -> float:
+        """Seconds that sources waited, all together: those taken since this was last asked."""
+        with self._changed:
+            waited_s, self._waited_s = self._waited_s, 0.0
+        return waited_s
+
     def take(self, leaves: Callable[[], bool] = lambda: False) -> Source | None:
         """The next source; None when there are no more. Call :meth:`done` after each.
 
@@ -73,7 +82,9 @@ class Feed:
                 self._cancel.check()
                 if self._waiting:
                     self._busy += 1
-                    return self._waiting.popleft()
+                    source, since_s = self._waiting.popleft()
+                    self._waited_s += time.perf_counter() - since_s
+                    return source
                 if leaves() or (not self._open and not self._busy):
                     return None  # nobody is at work who could still find a playlist
                 if not self._open or self._drawing:
@@ -81,8 +92,8 @@ class Feed:
                     continue
                 playlist = self._open[0]
                 self._drawing = True
-            if source := self._draw(playlist):
-                return source
+            if drawn := self._draw(playlist):
+                return drawn
 
     def _draw(self, playlist: Iterator[Source]) -> Source | None:
         source = None

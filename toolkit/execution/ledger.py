@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from toolkit.config import redact
 from toolkit.errors import ToolkitError
-from toolkit.execution.progress import Tally
+from toolkit.execution.tally import Tally
 from toolkit.privacy.audit import AuditLog, begun
 from toolkit.records import (
     Failure,
@@ -273,15 +273,16 @@ class Ledger:
         progress = self._tally.progress()
         counts = {"reused": progress.reused, "failures": progress.failures}
         counts["skipped"] = self._skipped
+        seconds = {"elapsed": round(progress.elapsed_s, 3)}
         for stage, one in progress.stages.items():
             counts[f"{stage}_done"], counts[f"{stage}_total"] = one.done, one.total
             counts[f"{stage}_waiting"] = one.waiting
             counts[f"{stage}_workers"], counts[f"{stage}_busy"] = one.workers, one.busy
-        seconds = {stage: round(one.seconds, 3) for stage, one in progress.stages.items()}
-        for stage, one in progress.stages.items():
+            counted, spent = one.effort.written(stage)
+            counts |= counted
+            seconds |= spent
             if one.span_s:
                 seconds[f"{stage}_span"] = round(one.span_s, 3)
-        seconds["elapsed"] = round(progress.elapsed_s, 3)
         update = {"heartbeat_at": now(), "counts": counts, "seconds": seconds}
         with self._lock:
             self.row = self.row.model_copy(update=update)

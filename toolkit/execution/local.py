@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,16 +19,17 @@ from typing import Any
 
 from toolkit.acquire import Skipped
 from toolkit.errors import CancelledError, ModelError, ToolkitError
-from toolkit.execution import uploads
 from toolkit.execution.channel import Channel
 from toolkit.execution.feed import Feed
 from toolkit.execution.ledger import Way
+from toolkit.execution.stint import Stint
 from toolkit.execution.supervisor import Supervisor
 from toolkit.pipeline import Pipeline
 from toolkit.records import Run, Source, Video
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
+from toolkit.stages.effort import Effort
 from toolkit.work import Trouble, Work
 
 __all__ = ["LocalEngine"]
@@ -72,6 +72,13 @@ class LocalEngine(Supervisor):
         ]
         self._results = Channel[Work](options.save_queue, self.cancel, before[-1], drain=True)
         self._complete = Channel[Way](sys.maxsize, self.cancel, scanners + 1)
+        self._queues: dict[str, Sequence[Feed | Channel[Any]]] = {
+            "acquire": [self._feed],
+            "scan": [self._videos],
+            "analyze": self._looks,
+            "tag": [self._results],
+            "synthesize": [self._complete],
+        }
 
     def _crowds(self, files: int) -> tuple[int, int, list[int]]:
         """How many threads fetch, scan, and look with each analyzer, to begin with."""
@@ -104,19 +111,19 @@ class LocalEngine(Supervisor):
         pass
 
     def _tend(self) -> None:
-        self.tally.wait("acquire", len(self._feed))
-        self.tally.wait("scan", len(self._videos))
-        self.tally.wait("analyze", sum(map(len, self._looks)))
-        self.tally.wait("tag", len(self._results))
-        self.tally.wait("synthesize", len(self._complete))
+        for stage, queues in self._queues.items():
+            self.tally.wait(stage, sum(map(len, queues)))
 
     def _leaves(self) -> bool:
         """Whether a thread that has nothing to do may go."""
         return False
 
-    def _spent(self, started: float) -> float:
-        """Seconds of work since a reading of :func:`time.perf_counter`."""
-        return time.perf_counter() - started
+    def _look(self) -> None:
+        self.meter.look(self._queues)
+
+    def _spent(self, stint: Stint) -> Effort:
+        """What the calling thread's work took since this was last asked."""
+        return stint.lap()
 
     def _fed_by_scan(self) -> list[Channel[Any]]:
         return [*self._looks, self._results, self._complete]
@@ -128,91 +135,122 @@ class LocalEngine(Supervisor):
 
     def _acquire(self) -> None:
         while source := self._feed.take(self._leaves):
-            started = time.perf_counter()
-            try:
-                with self.pipeline.stage("acquire", source.uri):
-                    progress = functools.partial(self.tally.transfer, source.uri)
-                    found = self.pipeline.acquire(source, progress, self.cancel)
-            except CancelledError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-                self.ledger.lost(source, self.pipeline.blamed("acquire", error))
-            else:
-                if isinstance(found, Playlist):
-                    self._feed.open(source, found)
-                elif isinstance(found, Skipped):
-                    self.ledger.skipped(source, found.reason)
-                elif way := self.ledger.lead(source, found):
-                    self._videos.put(way)
-            finally:
-                self.tally.arrived(source.uri)
-                self._feed.done()
-            self.tally.did("acquire", seconds=self._spent(started), what=source.uri)
+            with self.meter.stints.begun("acquire") as stint:
+                self._acquire_one(source, stint)
         self._videos.done()
+
+    def _acquire_one(self, source: Source, stint: Stint) -> None:
+        video_s = 0.0
+        try:
+            with self.pipeline.stage("acquire", source.uri):
+                progress = functools.partial(self.tally.transfer, source.uri)
+                found = self.pipeline.acquire(source, progress, self.cancel)
+        except CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            self.ledger.lost(source, self.pipeline.blamed("acquire", error))
+        else:
+            if isinstance(found, Playlist):
+                self._feed.open(source, found)
+            elif isinstance(found, Skipped):
+                self.ledger.skipped(source, found.reason)
+            elif way := self.ledger.lead(source, found):
+                video_s = found.duration_s or 0.0
+                stint.put(self._videos, way)
+        finally:
+            self.tally.arrived(source.uri)
+            self._feed.done()
+        effort = self._spent(stint)
+        effort.video_s = video_s
+        self.tally.did("acquire", 1, effort, what=source.uri)
 
     def _scan(self) -> None:
         while taken := self._videos.take(leaves=self._leaves):
-            way = taken[0]
-            started = time.perf_counter()
-            trouble: ToolkitError | None = None
-            try:
-                with self.pipeline.stage("scan", way.video.id):
-                    for work in self.pipeline.scan(way.video, self.cancel):
-                        self.ledger.found(way, work)
-                        self._route(work)
-            except CancelledError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-                trouble = self.pipeline.blamed("scan", error)
-            self.tally.did("scan", seconds=self._spent(started), what=way.video.path)
-            if self.ledger.scanned(way, trouble):
-                self._finish(way)
+            with self.meter.stints.begun("scan") as stint:
+                self._scan_one(taken[0], stint)
         for channel in self._fed_by_scan():
             channel.done()
 
-    def _route(self, work: Work) -> None:
+    def _scan_one(self, way: Way, stint: Stint) -> None:
+        seconds, video_s, hits = 0.0, 0.0, 0
+        trouble: ToolkitError | None = None
+        try:
+            with self.pipeline.stage("scan", way.video.id):
+                for work in self.pipeline.scan(way.video, self.cancel):
+                    self.ledger.found(way, work)
+                    hits += not work.missing
+                    video_s += work.scene.duration_s
+                    self._route(work, stint)
+                    if stint.is_long:
+                        seconds += self._found(stint, video_s, hits)
+                        video_s, hits = 0.0, 0
+        except CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
+            trouble = self.pipeline.blamed("scan", error)
+        seconds += self._found(stint, video_s, hits)
+        self.tally.did("scan", 1, Effort(), what=way.video.path, before_s=seconds)
+        if self.ledger.scanned(way, trouble):
+            self._finish(way)
+
+    def _found(self, stint: Stint, video_s: float, hits: int) -> float:
+        """Count so much of a scan, with the scenes of which nothing is asked; its seconds."""
+        if hits and self._looks:
+            self.tally.took("analyze", Effort(hits=hits))
+        (effort := self._spent(stint)).video_s = video_s
+        self.tally.took("scan", effort)
+        return effort.seconds
+
+    def _route(self, work: Work, stint: Stint) -> None:
         if work.missing:
-            self._looks[min(work.missing)].put(work)
+            stint.put(self._looks[min(work.missing)], work)
         else:
             work.frames = None
-            self._results.put(work)
+            stint.put(self._results, work)
 
     def _analyze(self, place: int) -> None:
         job = self.pipeline.crew.analyzers[place]
         while works := self._looks[place].take(job.component.batch_size, _PATIENCE_S, self._leaves):
             waiting = deque(works)
-            started = time.perf_counter()
-            try:
-                if place not in self._out:
-                    with job.turn, self.pipeline.stage("analyze", works[0].scene.id):
-                        for _ in self.pipeline.analyze(place, works, self.cancel):
-                            # At once: a run that dies while the others wait keeps this one.
-                            self._seen(place, waiting.popleft(), self._spent(started))
-                            started = time.perf_counter()
-            except ModelError as error:
-                self._out[place] = error  # no scene will fare better: do not try them all
-            for work in waiting:
-                self.ledger.analyzer_out(work, job.name, self._out[place])
-                self._seen(place, work, 0.0)
+            with self.meter.stints.begun("analyze") as stint:
+                try:
+                    if place not in self._out:
+                        with job.turn, self.pipeline.stage("analyze", works[0].scene.id):
+                            for _ in self.pipeline.analyze(place, works, self.cancel):
+                                # At once: a run that dies while the others wait keeps this one.
+                                self._seen(place, waiting.popleft(), stint)
+                except ModelError as error:
+                    self._out[place] = error  # no scene will fare better: do not try them all
+                for work in waiting:
+                    self.ledger.analyzer_out(work, job.name, self._out[place])
+                    self._seen(place, work, stint)
         for channel in self._fed_by_analyzer(place):
             channel.done()
 
-    def _seen(self, place: int, work: Work, seconds: float) -> None:
+    def _seen(self, place: int, work: Work, stint: Stint) -> None:
         del work.missing[place]
+        key, effort = self.pipeline.crew.analyzers[place].key, self._spent(stint)
+        if any(answer.analyzer == key and answer.evidence.model for answer in work.answers):
+            effort.model_s = effort.seconds
+        if not work.missing:
+            effort.video_s = work.scene.duration_s
         what = f"{work.video.path} {work.scene.index}"
-        self.tally.did("analyze", int(not work.missing), seconds, what=what)
-        self._route(work)
+        self.tally.did("analyze", int(not work.missing), effort, what=what)
+        self._route(work, stint)
 
     def _save(self) -> None:
         while works := self._results.take(_SAVE_BATCH, _PATIENCE_S):
-            started = time.perf_counter()
-            self._tag(works)
-            self.pipeline.store.save([record for work in works for record in work.new])
-            for work in works:
-                if way := self.ledger.saved(work):
-                    self._finish(way)
-            what = f"{len(works)} scenes"
-            self.tally.did("tag", len(works), self._spent(started), what=what)
+            with self.meter.stints.begun("tag") as stint:
+                hits = sum(one.tagged and not one.new for one in works)
+                self._tag(works)
+                self.pipeline.store.save([record for work in works for record in work.new])
+                for work in works:
+                    if way := self.ledger.saved(work):
+                        self._finish(way)
+                effort = self._spent(stint)
+                effort.hits += hits if self.pipeline.crew.taggers else 0
+                effort.video_s = sum(work.scene.duration_s for work in works)
+                self.tally.did("tag", len(works), effort, what=f"{len(works)} scenes")
         self._complete.done()
 
     def _tag(self, works: Sequence[Work]) -> None:
@@ -237,26 +275,26 @@ class LocalEngine(Supervisor):
             with suppress(CancelledError):  # the video stays pending, for the next run
                 self._complete.put(way)
 
-    def _upload(self) -> None:
-        row = self.ledger.row
-        for url, error in uploads.at_end(self.pipeline.crew, row, self.cancel):
-            self.ledger.fail("upload", url, error)
-
     def _synthesize(self) -> None:
         while taken := self._complete.take():
-            way = taken[0]
-            started = time.perf_counter()
-            job = self.pipeline.crew.orders[0].job
-            place = self.pipeline.crew.analyzers.index(job)
-            troubles: Sequence[Trouble] = ()
-            try:
-                if place not in self._out:
-                    with self.pipeline.stage("synthesize", way.video.id):
-                        troubles = self.pipeline.synthesizer.synthesize(way.video, self.cancel)
-            except ModelError as error:
-                self._out[place] = error
-            if place in self._out and self.pipeline.synthesizer.lacks(way.video):
-                self.ledger.out("synthesize", way, job.name, self._out[place])
-            self.ledger.synthesized(way, troubles)
-            self.tally.did("synthesize", 0, self._spent(started), what=way.video.path)
-            self.ledger.close(way)
+            with self.meter.stints.begun("synthesize") as stint:
+                self._synthesize_one(taken[0], stint)
+
+    def _synthesize_one(self, way: Way, stint: Stint) -> None:
+        job = self.pipeline.crew.orders[0].job
+        place = self.pipeline.crew.analyzers.index(job)
+        troubles: Sequence[Trouble] = ()
+        try:
+            if place not in self._out:
+                with self.pipeline.stage("synthesize", way.video.id):
+                    troubles = self.pipeline.synthesizer.synthesize(way.video, self.cancel)
+        except ModelError as error:
+            self._out[place] = error
+        if place in self._out and self.pipeline.synthesizer.lacks(way.video):
+            self.ledger.out("synthesize", way, job.name, self._out[place])
+        self.ledger.synthesized(way, troubles)
+        effort = self._spent(stint)
+        effort.model_s = 0.0 if effort.hits else effort.seconds
+        effort.video_s = way.video.duration_s or 0.0
+        self.tally.did("synthesize", 0, effort, what=way.video.path)
+        self.ledger.close(way)

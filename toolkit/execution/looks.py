@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.execution.tables import Tables
-from toolkit.insight import counts, page, plots
+from toolkit.insight import counts, metrics, page, plots
 from toolkit.media.files import check_free
 from toolkit.privacy.audited import note_export
 
@@ -54,8 +54,8 @@ class Looks(Tables):
 
     @property
     def metrics(self) -> pl.DataFrame:
-        """One row a stage: items, seconds, what waits, how busy its workers are."""
-        return counts.metrics(self.row)
+        """One row a stage: items, time, waits, tokens, memory, see docs/metrics.md."""
+        return metrics.metrics(self.row)
 
     def timeline(self, video: str | None = None) -> pl.DataFrame:
         """One row a stretch of a video in which a label holds.
@@ -145,7 +145,7 @@ class Charts:
         return plots.sentiment(self._run.sentiments)
 
     def time(self) -> Chart:
-        """Seconds by stage: ``run.metrics``."""
+        """Processor, model and waiting, by stage: ``run.metrics``."""
         return plots.time(self._run.metrics)
 
     def failures(self) -> Chart:

@@ -10,17 +10,23 @@ from collections.abc import Callable
 
 from toolkit.config import redact
 from toolkit.errors import CancelledError
+from toolkit.execution import uploads
 from toolkit.execution.ledger import Ledger
-from toolkit.execution.progress import Tally
+from toolkit.execution.meter import Meter
+from toolkit.execution.tally import Tally
 from toolkit.pipeline import Pipeline
 from toolkit.privacy.audit import AuditLog
 from toolkit.records import Run, RunStatus
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import collecting
+from toolkit.stages.threads import marked
 
 __all__ = ["Supervisor"]
 
 log = logging.getLogger(__name__)
 _HEARTBEAT_S = 0.5
+_STAGES = {"save": "tag"}
+"""Of crowds that are not called like their stage."""
 _GRACE_S = 1.5  # what a cancelled run's threads get to come to an end
 
 
@@ -33,10 +39,14 @@ class Supervisor(ABC):
         cancel: Ends the run.
     """
 
+    _works_here = True
+    """Whether stages' work is done in this process."""
+
     def __init__(self, pipeline: Pipeline, row: Run, cancel: Cancel | None = None) -> None:
         self.pipeline = pipeline
         self.cancel = cancel or Cancel()
         self.tally = Tally()
+        self.meter = Meter(self.tally, here=self._works_here)
         orders = pipeline.crew.orders
         audit = AuditLog(pipeline.workspace)
         self.ledger = Ledger(pipeline.store, row, self.tally, audit, synthesizes=bool(orders))
@@ -72,6 +82,9 @@ class Supervisor(ABC):
             self._watch()
         except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
             self._abort(error)
+        finally:
+            self._look()
+            self.meter.close()
         status: RunStatus = "failed" if self.error else "cancelled" if self.cancel.asked else "done"
         self.tally.rest()
         try:
@@ -82,8 +95,10 @@ class Supervisor(ABC):
 
     def _crowd(self, name: str, target: Callable[[], None], count: int) -> None:
         def guarded() -> None:
+            collecting()
             try:
-                target()
+                with marked(_STAGES.get(name, name)):
+                    target()
             except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
                 self._abort(error)
 
@@ -105,10 +120,15 @@ class Supervisor(ABC):
                 return
             if time.monotonic() - beat > _HEARTBEAT_S:
                 beat = time.monotonic()
+                self._look()
                 self._tend()
                 self.ledger.beat()
                 if self.pipeline.cancel_asked(self.ledger.row.id):
                     self.cancel.set()
+
+    def _upload(self) -> None:
+        for url, error in uploads.at_end(self.pipeline.crew, self.ledger.row, self.cancel):
+            self.ledger.fail("upload", url, error)
 
     @abstractmethod
     def _begin(self) -> None:
@@ -125,6 +145,10 @@ class Supervisor(ABC):
     @abstractmethod
     def _tend(self) -> None:
         """Look after the crowds: called at every heartbeat."""
+
+    @abstractmethod
+    def _look(self) -> None:
+        """Count what the run takes: called at every heartbeat, and at the end."""
 
     def _abort(self, error: Exception) -> None:
         """A worker came to an end: with the run cancelled that is well, otherwise all stop."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.insight import columns
-from toolkit.records import Run
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
     "failure_counts",
-    "metrics",
     "overview",
     "scene_lengths",
     "stretches",
@@ -163,44 +161,3 @@ def failure_counts(failures: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("failures", "stage", "error", "cause", descending=[True, False, False, False])
     )
-
-
-def metrics(run: Run) -> pl.DataFrame:
-    """One row a stage: what it did and where its time went, as last written down.
-
-    ``seconds`` are those its workers spent, all together: with several at once more than passed.
-    ``share`` is out of all stages'. ``waiting`` items wait for the stage, ``busy`` of its
-    ``workers`` are at work, at that moment. ``span_s`` is how long workers were there, summed, and
-    ``use`` the share of it in which they were at work; null where that is not recorded.
-    """
-    import polars as pl
-
-    stages = [name.removesuffix("_done") for name in run.counts if name.endswith("_done")]
-    total_s = sum(run.seconds.get(stage, 0.0) for stage in stages)
-    rows = []
-    for stage in stages:
-        seconds = run.seconds.get(stage, 0.0)
-        count = {
-            name: run.counts.get(f"{stage}_{name}", 0)
-            for name in ("done", "total", "waiting", "workers", "busy")
-        }
-        span_s = run.seconds.get(f"{stage}_span")
-        done = count["done"]
-        row = [stage, done, count["total"], seconds, seconds / done if done else None]
-        row += [seconds / total_s if total_s else 0.0]
-        row += [count["waiting"], count["workers"], count["busy"]]
-        rows.append([*row, span_s, min(1.0, seconds / span_s) if span_s else None])
-    schema = {
-        "stage": pl.String(),
-        "done": pl.Int64(),
-        "total": pl.Int64(),
-        "seconds": pl.Float64(),
-        "seconds_per_item": pl.Float64(),
-        "share": pl.Float64(),
-        "waiting": pl.Int64(),
-        "workers": pl.Int64(),
-        "busy": pl.Int64(),
-        "span_s": pl.Float64(),
-        "use": pl.Float64(),
-    }
-    return columns.frame(rows, schema)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import MediaError
-from toolkit.insight import counts, frames, plots, videos
+from toolkit.insight import counts, frames, metrics, plots, videos
 from toolkit.insight.summary import summarize
 from toolkit.media.files import check_free
 from toolkit.media.sheet import evenly
@@ -74,7 +74,7 @@ def page(store: Store, run: Run) -> str:
         plots.together(counts.tag_pairs(scenes)),
         plots.lengths(counts.scene_lengths(scenes)),
         plots.sentiment(counts.stretches(scenes, "sentiment")),
-        plots.time(counts.metrics(run)),
+        plots.time(metrics.metrics(run)),
         plots.failures(counts.failure_counts(failures)),
     ]
     parts += [drawn(charts), *_scenes(scenes), *_failures(failures), "</body></html>\n"]

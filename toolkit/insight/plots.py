@@ -25,6 +25,12 @@ __all__ = [
 _MOST_ROWS = 25
 _MOST_MARKS = 2000
 _BLUE = "#4c78a8"
+_TIMES = {
+    "processor": _BLUE,
+    "model": "#f58518",
+    "waiting": "#bab0ac",
+    "not told apart": "#9ecae9",
+}
 _FEELINGS = {"positive": "#54a24b", "neutral": "#9d9da1", "negative": "#e45756"}
 
 
@@ -71,10 +77,38 @@ def lengths(frame: pl.DataFrame) -> Chart:
 
 
 def time(frame: pl.DataFrame) -> Chart:
-    """Where a run's time went."""
-    return _bars(
-        frame, "Where the time went", x=("seconds", "seconds at work"), y="stage", text="done"
+    """Where a run's time went: on the processor, in a model, or waiting."""
+    import polars as pl
+
+    alt, title = altair(), "Where the time went"
+    if frame.is_empty():
+        return nothing(frame, title)
+    spent = pl.col("seconds") + pl.col("blocked_s").fill_null(0)
+    model, waiting = pl.col("model_s").fill_null(0), pl.col("waited_s").fill_null(0)
+    told, none = pl.col("cpu_s").is_not_null(), pl.lit(0.0)
+    kinds = {
+        "processor": pl.when(told).then(spent - model - waiting).otherwise(none),
+        "model": model,
+        "waiting": waiting,
+        "not told apart": pl.when(told).then(none).otherwise(spent),  # of runs of older versions
+    }
+    rows = [
+        row | {"kind": kind, "order": order}
+        for order, (kind, seconds) in enumerate(kinds.items())
+        for row in frame.select("stage", "done", seconds.alias("seconds")).to_dicts()
+    ]
+    chart = (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("seconds:Q", title="seconds of all workers together"),
+            y=alt.Y("stage:N", sort=frame["stage"].to_list(), title=None),
+            color=alt.Color("kind:N", title=None, scale=_scale(alt, _TIMES)),
+            order="order:Q",
+        )
+        .properties(width=WIDTH, title=title)
     )
+    return Chart(chart, frame, title)
 
 
 def failures(frame: pl.DataFrame) -> Chart:

@@ -11,6 +11,7 @@ from toolkit.errors import CancelledError, DownloadError, ToolkitError
 from toolkit.net.options import WebOptions
 from toolkit.net.pace import Pace
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import note
 
 __all__ = ["LONGEST_WAIT_S", "pause_s", "persist"]
 
@@ -46,6 +47,7 @@ def persist(once: Callable[[], T], uri: str, options: WebOptions, pace: Pace, ca
             if not error.retriable or number == tries or wait_s > LONGEST_WAIT_S:
                 raise
             log.info("%s: %s Try %d of %d.", uri, error.message, number + 1, tries)
+            note(retries=1)
         if cancel.wait(wait_s):
             break
     raise CancelledError("The run was cancelled.")

@@ -10,6 +10,7 @@ from toolkit.crew import IN_WORDS, Crew, Order
 from toolkit.errors import AnalysisError, CancelledError, ModelError
 from toolkit.records import Answer, Scene, Synthesis, Video
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import note, tokens_noted
 from toolkit.stages.writing import Writer
 from toolkit.synthesis.desk import Budget, Desk
 from toolkit.synthesis.notes import Note, notes_of, statement
@@ -51,7 +52,9 @@ class Synthesizer:
         basis = _basis(answers)
         missing = self._missing(video, basis)
         if not missing:
+            note(hits=1)
             return []
+        noted = tokens_noted()
         notes = notes_of(scenes, answers)
         if not notes:
             error = AnalysisError("Of no scene of the video anything was said in words.")
@@ -67,6 +70,10 @@ class Synthesizer:
                 troubles.append(Trouble("synthesize", wrapped(AnalysisError, what, error)))
             else:
                 self._store.save([made])
+                if tokens_noted() == noted:  # the writer does not note what it reads
+                    spent = made.evidence
+                    note(tokens_in=spent.tokens_in, tokens_out=spent.tokens_out)
+                noted = tokens_noted()
         return troubles
 
     def _scenes(self, video: Video) -> list[Scene]:

@@ -94,6 +94,25 @@ def test_metrics_say_what_the_row_says(store: Store) -> None:
     scan, tag = rows["scan"], rows["tag"]
     assert (scan["seconds_per_item"], scan["share"], scan["use"]) == (3.0, 0.75, 0.75)
     assert (tag["waiting"], tag["seconds_per_item"], tag["use"]) == (3, None, None)
+    assert (scan["cpu_s"], scan["cache_hits"]) == (None, None)  # an older version's run
+
+
+def test_the_time_is_told_apart(store: Store) -> None:
+    seconds = {"scan": 6.0, "scan_cpu": 2.0, "scan_blocked": 1.0, "scan_video": 60.0}
+    seconds |= {"analyze": 5.0, "analyze_cpu": 9.0, "analyze_model": 4.0, "analyze_gpu": 3.0}
+    counts = {"scan_done": 1, "analyze_done": 1}
+    store.save([Run(id="timed", status="done", counts=counts, seconds=seconds)])
+    handle = RunHandle(store, "timed")
+    rows = {row["stage"]: row for row in handle.metrics.to_dicts()}
+    assert (rows["scan"]["waited_s"], rows["scan"]["speed"]) == (5.0, 10.0)
+    assert (rows["analyze"]["waited_s"], rows["analyze"]["gpu_use"]) == (0.0, 0.6)
+    bars = handle.charts.time().altair.to_dict()["data"]["values"]
+    assert {(bar["stage"], bar["kind"]): bar["seconds"] for bar in bars if bar["seconds"]} == {
+        ("scan", "processor"): 2.0,
+        ("scan", "waiting"): 5.0,
+        ("analyze", "processor"): 1.0,
+        ("analyze", "model"): 4.0,
+    }
 
 
 @pytest.mark.parametrize("name", CHARTS)

@@ -185,3 +185,27 @@ def test_analyzers_grow_with_what_waits(nodes: Nodes, submit: Submit, films: lis
     run = submit(films, analyzer="placed", ray={"cpus_per_analyzer": 0.5, "analyzers_max": 3})
     run.wait()
     assert len(set(run.answers["value"])) > 1
+
+
+def works(frames: tk.Frames) -> dict[str, Any]:
+    time.sleep(0.2)
+    end_s = time.thread_time() + 0.1
+    while time.thread_time() < end_s:
+        pass
+    return {"done": True}
+
+
+def test_workers_tell_what_they_took(submit: Submit, films: list[Path], workspace: Path) -> None:
+    tk.analyzer(works)
+    run = submit(films[:2], analyzer="works").wait()
+    rows = {row["stage"]: row for row in tk.attach(run.id, workspace=workspace).metrics.to_dicts()}
+    analyze, scan = rows["analyze"], rows["scan"]
+    assert 8 * 0.1 <= analyze["cpu_s"] <= analyze["seconds"] - 8 * 0.1
+    assert analyze["waited_s"] > 8 * 0.1
+    assert scan["cpu_s"] > 0
+    assert scan["video_s"] == pytest.approx(2 * 4 * 1.4, abs=0.2)
+    assert {rows[stage]["memory_bytes"] > 1e7 for stage in ("acquire", "scan", "analyze")} == {True}
+    assert {row["cache_hits"] for row in rows.values()} == {0}
+    again = submit(films[:2], analyzer="works").wait()
+    hits = {row["stage"]: row["cache_hits"] for row in again.metrics.to_dicts()}
+    assert hits == {"acquire": 2, "scan": 2, "analyze": 8, "tag": 8}

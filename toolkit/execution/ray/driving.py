@@ -12,13 +12,15 @@ from typing import Any
 from toolkit.errors import CancelledError
 from toolkit.execution.channel import Channel
 from toolkit.execution.local import LocalEngine
-from toolkit.execution.ray.hands import Hand, spent_s
+from toolkit.execution.ray.hands import Hand, spent
 from toolkit.execution.ray.metrics import Gauges
 from toolkit.execution.ray.pools import Agency, Pool
 from toolkit.execution.ray.remote import RemotePipeline
+from toolkit.execution.stint import Stint
 from toolkit.records import Run, Video
 from toolkit.sources import Expanded
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import Effort
 from toolkit.work import Trouble, Work
 
 __all__ = ["RayEngine"]
@@ -43,6 +45,7 @@ class RayEngine(LocalEngine):
         cancel: Ends the run.
     """
 
+    _works_here = False
     pipeline: RemotePipeline
 
     def __init__(
@@ -119,8 +122,11 @@ class RayEngine(LocalEngine):
     def _leaves(self) -> bool:
         return self.pipeline.hand.retired
 
-    def _spent(self, started: float) -> float:
-        return spent_s()
+    def _spent(self, stint: Stint) -> Effort:
+        effort, here = spent(), stint.lap()
+        effort.blocked_s += here.blocked_s
+        effort.hits += here.hits
+        return effort
 
     def _tag(self, works: Sequence[Work]) -> None:
         with suppress(CancelledError):  # what is analyzed is saved, and tagged by the next run
@@ -129,10 +135,10 @@ class RayEngine(LocalEngine):
     def _tag_whole(self, video: Video) -> Sequence[Trouble]:
         return self.pipeline.tag_whole(self._tagger, video, self.cancel)
 
-    def _route(self, work: Work) -> None:
+    def _route(self, work: Work, stint: Stint) -> None:
         if work.frames is not None and not work.missing:
             self.pipeline.room.give(work.scene.id)
-        super()._route(work)
+        super()._route(work, stint)
 
     def _stop(self) -> None:
         for pool in self._agency.pools:

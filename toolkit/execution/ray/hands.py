@@ -16,9 +16,10 @@ from typing import Any
 
 from toolkit.errors import CancelledError, PluginError
 from toolkit.execution.ray.deaths import Crash, alive, brief, end, meant
-from toolkit.execution.ray.workers import Done, Shift
+from toolkit.execution.ray.shifts import Done, Shift
+from toolkit.stages.effort import Effort
 
-__all__ = ["Hand", "add_spent", "spent_s"]
+__all__ = ["Hand", "add_spent", "spent"]
 
 log = logging.getLogger(__name__)
 _STARTS = 5  # so many workers in a row may die before they have done anything
@@ -183,11 +184,10 @@ class Hand:
         with self._lock:
             self._starts = 0
             shift: Shift = done.shift
-            spent = shift.end_s - shift.begin_s
             before = self._shifts[1] - self._shifts[0] if self._shifts else 0.0
             self._shifts = [self._shifts[0] if self._shifts else shift.begin_s, shift.end_s]
             self.span_s += self._shifts[1] - self._shifts[0] - before
-        add_spent(spent)
+        add_spent(done.shift.effort)
         return done.value
 
     def _told(self, actor: Any, ticket: object, error: Exception) -> Exception:
@@ -269,12 +269,14 @@ class _Call:
 _spent = threading.local()
 
 
-def spent_s() -> float:
-    """Seconds that workers were at work for this thread since it last asked."""
-    seconds, _spent.seconds = getattr(_spent, "seconds", 0.0), 0.0
-    return float(seconds)
+def spent() -> Effort:
+    """What workers took for this thread since it last asked."""
+    effort, _spent.effort = getattr(_spent, "effort", None) or Effort(), Effort()
+    return effort
 
 
-def add_spent(seconds: float) -> None:
-    """Seconds that workers were at work for this thread."""
-    _spent.seconds = getattr(_spent, "seconds", 0.0) + seconds
+def add_spent(effort: Effort) -> None:
+    """More that workers took for this thread."""
+    if not hasattr(_spent, "effort"):
+        _spent.effort = Effort()
+    _spent.effort.add(effort)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from toolkit.execution.progress import Progress
+from toolkit.insight.exposition import FIGURES
 
 __all__ = ["Gauges"]
 
 _SHOWN = {
     "done": "Items that a stage is done with.",
     "total": "Items known so far.",
-    "seconds": "Seconds that a stage's workers were at work.",
     "waiting": "Items that wait for a stage.",
     "workers": "Workers of a stage.",
     "busy": "Workers of a stage that are at work.",
@@ -33,6 +33,10 @@ class Gauges:
             name: Gauge(f"toolkit_stage_{name}", text, tag_keys=("run", "stage"))
             for name, text in _SHOWN.items()
         }
+        self._efforts: dict[str, Any] = {
+            one.of: Gauge(f"toolkit_stage_{one.name}", one.help, tag_keys=("run", "stage"))
+            for one in FIGURES
+        }
         self._failures = Gauge("toolkit_failures", "What could not be done.", tag_keys=("run",))
 
     def show(self, progress: Progress) -> None:
@@ -40,4 +44,8 @@ class Gauges:
         for stage, one in progress.stages.items():
             for name, gauge in self._gauges.items():
                 gauge.set(getattr(one, name), tags={"run": self._run_id, "stage": stage})
+            for name, gauge in self._efforts.items():
+                gauge.set(
+                    getattr(one.effort, name) or 0, tags={"run": self._run_id, "stage": stage}
+                )
         self._failures.set(progress.failures, tags={"run": self._run_id})

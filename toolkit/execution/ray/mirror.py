@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from toolkit.execution.progress import Event, Progress, Tally
+from toolkit.execution.progress import Event, Progress
+from toolkit.execution.tally import Tally
 from toolkit.execution.trace import Span
 
 __all__ = ["Mirror"]

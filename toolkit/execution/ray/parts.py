@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.errors import DecodeError
 from toolkit.execution.channel import Channel
-from toolkit.execution.ray.hands import Hand, add_spent, spent_s
+from toolkit.execution.ray.hands import Hand, add_spent, spent
 from toolkit.piecework import Piecework
 from toolkit.records import Source, Video
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import Effort
 from toolkit.work import Work
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Parts:
         stop = Cancel()
         todo = deque(items)
         came: Channel[R | Exception] = Channel(len(self._hands), stop, len(self._hands))
-        spent: list[float] = []
+        efforts: list[Effort] = []
 
         def serve(hand: Hand) -> None:
             try:
@@ -131,7 +132,7 @@ class Parts:
                 else:
                     came.put(error)
             finally:
-                spent.append(spent_s())
+                efforts.append(spent())
                 came.done()
 
         threads = [
@@ -149,4 +150,5 @@ class Parts:
             stop.set()
             for thread in threads:
                 thread.join()
-            add_spent(sum(spent))
+            for effort in efforts:
+                add_spent(effort)

@@ -24,6 +24,7 @@ from toolkit.pipeline import Pipeline
 from toolkit.records import Answer, Scene, Source, Video
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist, Progress
+from toolkit.stages.effort import note
 from toolkit.stages.private import made, opened, part_of
 from toolkit.synthesis import Synthesizer
 from toolkit.work import Trouble, Work
@@ -265,6 +266,7 @@ class _RemoteSynthesizer(Synthesizer):
     def synthesize(self, video: Video, cancel: Cancel) -> list[Trouble]:
         """The troubles of writing about a video."""
         if not self.lacks(video):
+            note(hits=1)
             return []
         name = f"synthesize {video.id[:12]}"
         tries = Tries("Writing about the video", self._pipeline.settings.ray.attempts, cancel)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from toolkit.errors import PoisonError
 from toolkit.execution.ray.deaths import Crash
+from toolkit.execution.ray.hands import add_spent
 from toolkit.stages.component import Cancel
+from toolkit.stages.effort import Effort
 from toolkit.work import Trouble
 
 __all__ = ["Tries"]
@@ -43,6 +45,7 @@ class Tries:
                 hint="It is left out. A process that needs too much memory is ended, too: look at "
                 "the workers' logs.",
             )
+        add_spent(Effort(retries=1))
 
     def troubles(self, stage: str, call: Callable[[], list[Trouble]]) -> list[Trouble]:
         """What a call on a worker gives, or the trouble that it ends all who do it."""

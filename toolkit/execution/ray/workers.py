@@ -21,6 +21,7 @@ from toolkit.errors import (
 from toolkit.execution.ray.keys import Keys, RayCrew, Role
 from toolkit.execution.ray.listed import Listed
 from toolkit.execution.ray.parcel import Parcel
+from toolkit.execution.ray.shifts import Clock, Done
 from toolkit.execution.ray.stores import RemoteStore
 from toolkit.outlines import Outline
 from toolkit.piecework import Piecework
@@ -32,25 +33,9 @@ from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
 from toolkit.work import Trouble, Work, wrapped
 
-__all__ = ["Done", "Order", "Shift", "Worker"]
+__all__ = ["Order", "Worker"]
 
 _TELL_S = 0.5  # how often a download says how far it is
-
-
-@dataclass(frozen=True)
-class Shift:
-    """When a worker worked, by its own clock (seconds since some moment)."""
-
-    begin_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of a call, and when the worker was at it."""
-
-    value: Any
-    shift: Shift
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,6 +82,7 @@ class Worker:
         self._order = order
         self._cancel = Cancel()  # nobody sets it: who cancels a run ends its processes
         self._pipeline = Pipeline(settings, plugins, crew)
+        self._clock = Clock()
         self._node = str(ray.get_runtime_context().get_node_id())
         return self._node
 
@@ -110,7 +96,7 @@ class Worker:
             source: What it is.
             known: Whether the store has it.
         """
-        begin = time.monotonic()
+        self._clock.begin()
         self._store.unknown = frozenset() if known else frozenset({Source})
         rows = self._store.held = [] if source.kind == "file" else None
         try:
@@ -118,7 +104,7 @@ class Worker:
         finally:
             self._store.held = None
         value = Listed.of(found) if isinstance(found, Playlist) else found
-        return Done((value, rows or []), Shift(begin, time.monotonic()))
+        return Done((value, rows or []), self._clock.end())
 
     def _acquired(self, source: Source) -> Video | Playlist | Skipped:
         logs.about(self._order.run_id, source.uri)
@@ -170,7 +156,7 @@ class Worker:
         scanned in parts, a piece alone. ``known``: whether the store has any of its scenes.
         """
         logs.about(self._order.run_id, video.id)
-        begin = time.monotonic()
+        self._clock.begin()
         try:
             video = self._here(source, video)
             if not known:
@@ -182,12 +168,12 @@ class Worker:
             )
             for work in works:
                 frames, work.frames = work.frames, None
-                shift = Shift(begin, time.monotonic())
+                shift = self._clock.end()
                 yield work, self._thumbnail(work), frames is not None, shift
                 if frames is not None:
                     yield frames
                 del frames  # while the next scene is read
-                begin = time.monotonic()
+                self._clock.begin()
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise self._pipeline.blamed("scan", error) from None
 
@@ -204,13 +190,13 @@ class Worker:
         return self._part(source, video, lambda work, _: work.pieces(joined))
 
     def _part(self, source: Source, video: Video, step: Callable[[Piecework, Video], Any]) -> Done:
-        begin = time.monotonic()
+        self._clock.begin()
         logs.about(self._order.run_id, video.id)
         try:
             value = step(Piecework(self._pipeline), self._here(source, video))
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise self._pipeline.blamed("scan", error) from None
-        return Done(value, Shift(begin, time.monotonic()))
+        return Done(value, self._clock.end())
 
     def _thumbnail(self, work: Work) -> bytes | None:
         """The picture itself, where it was written on another machine than the workspace's."""
@@ -223,18 +209,18 @@ class Worker:
 
     def reread(self, source: Source, video: Video, scene: Scene) -> tuple[Done, Frames]:
         """What was picked from a scene, after its frames were lost with a node."""
-        begin = time.monotonic()
+        self._clock.begin()
         try:
             video = self._here(source, video)
             settings, decoder = self._pipeline.settings, self._pipeline.crew.decoder
             [frames] = revisited(decoder, video, [scene], settings, self._cancel)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise self._pipeline.blamed("scan", error) from None
-        return Done(None, Shift(begin, time.monotonic())), frames
+        return Done(None, self._clock.end()), frames
 
     def analyze(self, works: Sequence[Work], *frames: Frames) -> Done:
         """The rows and troubles of each scene."""
-        begin = time.monotonic()
+        self._clock.begin()
         logs.about(self._order.run_id, works[0].video.id)
         place = self._order.place
         full = [replace(w, frames=one) for w, one in zip(works, frames, strict=True)]
@@ -244,18 +230,18 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             name = self._pipeline.crew.analyzers[place].name
             raise wrapped(AnalysisError, f"The analyzer '{name}'", error) from None
-        return Done(_results(full), Shift(begin, time.monotonic()))
+        return Done(_results(full), self._clock.end())
 
     def tag(self, works: Sequence[Work]) -> Done:
         """The rows and troubles of each scene."""
-        begin = time.monotonic()
+        self._clock.begin()
         logs.about(self._order.run_id, works[0].video.id)
         try:
             for work in works:
                 self._pipeline.tag(work)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise wrapped(TagError, "Tagging", error) from None
-        return Done(_results(works), Shift(begin, time.monotonic()))
+        return Done(_results(works), self._clock.end())
 
     def tag_whole(self, video: Video) -> Done:
         """The troubles of tagging a whole video."""
@@ -274,13 +260,13 @@ class Worker:
         kind: type[ToolkitError],
         what: str,
     ) -> Done:
-        begin = time.monotonic()
+        self._clock.begin()
         logs.about(self._order.run_id, video.id)
         try:
             troubles = do(video)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise wrapped(kind, what, error) from None
-        return Done(troubles, Shift(begin, time.monotonic()))
+        return Done(troubles, self._clock.end())
 
 
 def _results(works: Sequence[Work]) -> list[tuple[list[Record], list[Trouble]]]:
