@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,11 @@ from toolkit.privacy import tombstones
 from toolkit.records import Chapter, Scene, Source, Video
 from toolkit.sources import stamp
 from toolkit.stages.component import Cancel
-from toolkit.stages.download import Download, Playlist, Progress
+from toolkit.stages.download import Download, Entry, Playlist, Progress
 from toolkit.stages.effort import note
 from toolkit.stages.private import hide, made
+from toolkit.vault import files, scratch
+from toolkit.vault.keys import Vault
 from toolkit.watchdog import within
 from toolkit.work import pending, scanned
 
@@ -74,14 +76,23 @@ def _acquired(
     folder = crew.settings.workspace / crew.settings.paths.downloads
     made(folder)
     try:
-        download, most_s = _fetched(crew, source, folder, progress, cancel)
-        if isinstance(download, Playlist):
-            crew.store.save([source.model_copy(update={"info": {"title": download.title}})])
-            return download
-        hide(download.path, *download.subtitles.values())
-        info = {**source.info, **download.info}
-        name = _hashed(download.path, cancel)
-        with turn(folder, name, cancel), _kept_if_good(download):
+        with ExitStack() as stack:
+            vault = crew.vault
+            # What is to be sealed does not touch the disk before it is.
+            into = stack.enter_context(scratch.folder(vault.scratch)) if vault else folder
+            download, most_s = _fetched(crew, source, into, progress, cancel)
+            if isinstance(download, Playlist):
+                crew.store.save([source.model_copy(update={"info": {"title": download.title}})])
+                return Playlist(download.title, _while(stack.pop_all(), download.entries))
+            hide(download.path, *download.subtitles.values())
+            info = {**source.info, **download.info}
+            name = _hashed(download.path, cancel)
+            stack.enter_context(turn(folder, name, cancel))
+            if vault:
+                plain, download = download.path, _sealed(download, name, folder, vault, cancel)
+                info.update(_names(download))
+                stack.enter_context(files.lent(download.path, plain))
+            stack.enter_context(_kept_if_good(download))
             return _taken_in(crew, source, download.path, name, info, cancel, most_s)
     except DownloadError as error:
         if "playlist" in source.info and error.context.get("cause") in LIMITS:
@@ -110,6 +121,34 @@ def _fetched(
         else:
             return found, downloader.max_duration_s
     raise last
+
+
+def _while(stack: ExitStack, entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The same, and what is on the stack stays as long as somebody may want the next."""
+    with stack:
+        yield from entries
+
+
+def _names(download: Download) -> dict[str, JsonValue]:
+    """What a download's notes have to say of its subtitles, if there are any."""
+    named: dict[str, JsonValue] = {lang: path.name for lang, path in download.subtitles.items()}
+    return {"subtitles": named} if named else {}
+
+
+def _sealed(download: Download, name: str, folder: Path, vault: Vault, cancel: Cancel) -> Download:
+    """The files of a download, sealed under names that tell nothing of where they are from."""
+
+    def sealed(path: Path, ending: str) -> Path:
+        to = folder / f"{name}{ending}{files.SUFFIX}"
+        if not to.exists():
+            files.seal_file(path, to, vault, cancel.check)
+        return to
+
+    subtitles = {
+        language: sealed(path, "".join(path.suffixes[-2:]))
+        for language, path in download.subtitles.items()
+    }
+    return Download(sealed(download.path, download.path.suffix), download.info, subtitles)
 
 
 @contextmanager

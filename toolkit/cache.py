@@ -58,9 +58,13 @@ def fingerprint(stage: str, name: str, version: str, options: Options, component
     return digest(stage, name, version, options.identity(), identity)
 
 
-def detector_key(decoder: str, detector: str, options: Scenes) -> str:
-    """Scenes depend on the decoder and the detector (both fingerprints), and on their lengths."""
-    return digest("scenes", decoder, detector, options.min_scene_s, options.max_scene_s)
+def detector_key(decoder: str, detector: str, options: Scenes, blur: JsonValue = None) -> str:
+    """Scenes depend on the decoder and the detector (both fingerprints), and on their lengths.
+
+    What is blurred in their thumbnails makes other scenes as well: a scene has one thumbnail.
+    """
+    more = [] if blur is None else [blur]
+    return digest("scenes", decoder, detector, options.min_scene_s, options.max_scene_s, *more)
 
 
 def sampler_key(options: Sampling) -> str:

@@ -16,6 +16,8 @@ from toolkit.errors import ConfigError, MissingExtraError, PrivacyError
 from toolkit.hooks import local
 from toolkit.hooks.manager import Made, PluginManager
 from toolkit.records import AnswerType, Ask, AskKind, Lineage, SynthesisKind, Vocabulary
+from toolkit.redaction.pictures import Blur
+from toolkit.sealing.keys import vault_of
 from toolkit.stages.analysis import Analyzer
 from toolkit.stages.component import Component
 from toolkit.stages.decode import Decoder
@@ -73,6 +75,8 @@ class Crew:
         vocabulary: The labels that people want to find.
         labels: What is asked about for its probability: the settings' labels and, if a tagger reads
             them, the vocabulary's phrasings.
+        blur: Blurs what is to be blurred in thumbnails.
+        vault: Seals what is written to the workspace; None where nothing is encrypted.
 
     Raises:
         ToolkitError: A chosen plugin is unknown, cannot start, or is not allowed.
@@ -86,6 +90,7 @@ class Crew:
         self._lock = threading.Lock()
         self._downloaders: list[Downloader] | None = None
         self.vocabulary = Vocabulary()
+        self.vault = vault_of(settings)
         try:
             self._hire()
         except BaseException:
@@ -133,8 +138,12 @@ class Crew:
         decoder = self._make(Decoder, "decode", self.settings.decode.plugin)
         detector = self._make(SceneDetector, "scenes", self.settings.scenes.plugin)
         self.decoder, self.detector = decoder.component, detector.component
+        self.blur = Blur.of(self.settings.redaction, "thumbnails")
+        blurred = (
+            self.blur.identity() if self.blur and self.settings.scenes.thumbnail_width else None
+        )
         self.detector_key = cache.detector_key(
-            _fingerprint(decoder), _fingerprint(detector), self.settings.scenes
+            _fingerprint(decoder), _fingerprint(detector), self.settings.scenes, blurred
         )
 
     def _analyzer(self, name: str) -> Job[Analyzer]:

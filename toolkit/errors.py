@@ -21,6 +21,7 @@
     ├── PoisonError              an item ended every worker process that took it
     ├── StorageError             a file could not be brought to a cloud or fetched from one
     ├── PrivacyError             the privacy settings forbid it
+    │   ├── EncryptionError      a key is missing or does not fit, or what is sealed was changed
     │   └── ForgottenError       it was erased and is not to come back
     ├── AuditError               the audit log cannot be written
     └── CancelledError           the run was cancelled
@@ -43,6 +44,7 @@ __all__ = [
     "ConfigError",
     "DecodeError",
     "DownloadError",
+    "EncryptionError",
     "ForgottenError",
     "MediaError",
     "MissingExtraError",
@@ -207,6 +209,10 @@ class StorageError(ToolkitError):
 
 class PrivacyError(ToolkitError):
     """The privacy settings forbid it."""
+
+
+class EncryptionError(PrivacyError):
+    """A key is missing or does not fit, or what is sealed was changed."""
 
 
 class ForgottenError(PrivacyError):

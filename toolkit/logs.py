@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import TextIO
 
 from toolkit.config import redact
+from toolkit.config.privacy import Privacy, Redaction
 from toolkit.config.settings import Logging
 from toolkit.errors import ConfigError
+from toolkit.redaction.masks import Masks
+from toolkit.sealing.keys import vault_from
+from toolkit.sealing.lines import sealed_line
 from toolkit.stages.private import opened
+from toolkit.vault.keys import Vault
 
 __all__ = ["JsonFormatter", "Secretless", "about", "set_up"]
 
@@ -79,17 +84,45 @@ class _Stderr(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def set_up(options: Logging, base: Path) -> None:
+class _Masked(logging.Filter):
+    """Masks what the settings name; it comes after :class:`Secretless`."""
+
+    def __init__(self, masks: Masks) -> None:
+        super().__init__()
+        self._masks = masks
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = self._masks(record.getMessage())
+        record.exc_text = self._masks(record.exc_text) if record.exc_text else None
+        record.stack_info = self._masks(record.stack_info) if record.stack_info else None
+        return True
+
+
+class _Sealed(logging.Formatter):
+    """Another formatter's text, sealed."""
+
+    def __init__(self, inner: logging.Formatter, vault: Vault) -> None:
+        super().__init__()
+        self._inner, self._vault = inner, vault
+
+    def format(self, record: logging.LogRecord) -> str:
+        return sealed_line(self._inner.format(record), self._vault)
+
+
+def set_up(options: Logging, privacy: Privacy, redaction: Redaction, base: Path) -> None:
     """Log as the settings say, also when called again.
 
     Other libraries are heard only when they warn, whatever the level.
 
     Args:
         options: The settings.
+        privacy: Whether a file is encrypted.
+        redaction: What is masked.
         base: Folder that a relative ``file`` starts from.
 
     Raises:
         ConfigError: The file cannot be written.
+        EncryptionError: It is to be encrypted, and there is no key.
     """
     handler: logging.Handler = _Stderr()
     if options.file:
@@ -102,14 +135,18 @@ def set_up(options: Logging, base: Path) -> None:
                 f"The log file {path} cannot be written: {error.strerror}.",
                 hint="Change [logging] file, or make its folder.",
             ) from error
-    handler.setFormatter(
+    form = (
         JsonFormatter()
         if options.format == "json"
         else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
+    vault = vault_from(privacy, base) if options.file else None
+    handler.setFormatter(_Sealed(form, vault) if vault else form)
     handler.addFilter(lambda r: r.name.startswith(_OURS) or r.levelno >= logging.WARNING)
     handler.addFilter(Placed())
     handler.addFilter(Secretless())
+    if masks := Masks.of(redaction):
+        handler.addFilter(_Masked(masks))
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if handler.name == _OURS]:
         root.removeHandler(old)

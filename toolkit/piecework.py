@@ -18,6 +18,7 @@ else:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from toolkit.chunks import Chunking, plan
 from toolkit.outlines import Outline, filled, outlines, pieces
@@ -25,6 +26,7 @@ from toolkit.pipeline import Pipeline
 from toolkit.readings import Chunk, Joined, Reading, read
 from toolkit.records import Record, Video
 from toolkit.stages.component import Cancel
+from toolkit.vault.files import opened
 from toolkit.work import Work, scanned
 
 __all__ = ["Piecework"]
@@ -50,7 +52,8 @@ class Piecework:
         """
         if scanned(self._crew, video):
             return None
-        return plan(self._crew.decoder, self._crew.detector, video, self._settings, cancel)
+        with opened(Path(video.path), cancel.check):
+            return plan(self._crew.decoder, self._crew.detector, video, self._settings, cancel)
 
     def read(self, video: Video, chunk: Chunk, cancel: Cancel) -> Reading:
         """Read one chunk: 16 bytes a frame come back, and what the detector told.
@@ -60,7 +63,8 @@ class Piecework:
             CancelledError: ``cancel`` was set.
         """
         crew = self._crew
-        return read(crew.decoder, crew.detector, video, self._settings, chunk, cancel)
+        with opened(Path(video.path), cancel.check):
+            return read(crew.decoder, crew.detector, video, self._settings, chunk, cancel)
 
     def pieces(self, joined: Joined) -> list[list[Outline]]:
         """All scenes of the file, in groups about as long as a chunk."""
@@ -76,8 +80,9 @@ class Piecework:
             CancelledError: ``cancel`` was set.
         """
         crew, settings = self._crew, self._settings
-        for found, size in filled(crew.decoder, crew.detector, video, piece, settings, cancel):
-            yield self._pipeline.found(video, found, size)
+        with opened(Path(video.path), cancel.check):  # before the decoder's silence is watched
+            for found, size in filled(crew.decoder, crew.detector, video, piece, settings, cancel):
+                yield self._pipeline.found(video, found, size)
 
     def closing(
         self, video: Video, joined: Joined, pieces: Sequence[Sequence[Outline]]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from toolkit import thumbnails
 from toolkit.acquire import Skipped, acquire
@@ -38,6 +39,7 @@ from toolkit.stages.sampling import frames_of, size_of
 from toolkit.stages.tags import merge
 from toolkit.stages.tones import with_method
 from toolkit.synthesis import Synthesizer
+from toolkit.vault.files import opened
 from toolkit.wholes import Wholes
 from toolkit.work import Trouble, Work, pending, scanned, wrapped
 
@@ -126,11 +128,16 @@ class Pipeline:
             asked = [work.scene for work in works if work.missing]
             if all(scene.sampler == self.crew.sampler_key for scene in asked):
                 note(hits=1)
-                frames = revisited(self.crew.decoder, video, asked, self.settings, cancel)
-                for work in works:
-                    work.frames = next(frames) if work.missing else None
-                    yield work
+                with opened(Path(video.path), cancel.check) if asked else nullcontext():
+                    frames = revisited(self.crew.decoder, video, asked, self.settings, cancel)
+                    for work in works:
+                        work.frames = next(frames) if work.missing else None
+                        yield work
                 return
+        with opened(Path(video.path), cancel.check):  # before the decoder's silence is watched
+            yield from self._scan(video, cancel)
+
+    def _scan(self, video: Video, cancel: Cancel) -> Iterator[Work]:
         crew, settings = self.crew, self.settings
         sampling = settings.sampling
         scan = Scan(crew.decoder, crew.detector, video, settings, cancel, sampling, self._asked)
@@ -198,7 +205,8 @@ class Pipeline:
             return scene
         folder = self.workspace / self.settings.paths.thumbnails
         middle = found.picked[len(found.picked) // 2]
-        path = thumbnails.write(folder, video, scene, middle, size, width)
+        crew = self.crew
+        path = thumbnails.write(folder, video, scene, middle, size, width, crew.vault, crew.blur)
         return scene.model_copy(update={"thumbnail": path})
 
     def analyze(self, place: int, works: Sequence[Work], cancel: Cancel) -> Iterator[Work]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 from toolkit.records import Scene, Video
+from toolkit.redaction.pictures import Blur
 from toolkit.stages.decode import DecodedFrame
 from toolkit.stages.private import made, opened, part_of
 from toolkit.stages.tones import tone_mapped
+from toolkit.vault import files
+from toolkit.vault.keys import Vault
 
 __all__ = ["size_of", "write"]
 
@@ -27,6 +31,8 @@ def write(
     frame: DecodedFrame,
     size: tuple[int, int],
     width: int,
+    vault: Vault | None = None,
+    blur: Blur | None = None,
 ) -> str:
     """Write a scene's thumbnail as JPEG, whole or not at all.
 
@@ -37,6 +43,8 @@ def write(
         frame: The frame to show.
         size: Width and height of the video as shown, in pixels.
         width: Width of the thumbnail in pixels.
+        vault: Seals it.
+        blur: Blurs what is to be blurred in it.
 
     Returns:
         The file's path.
@@ -44,8 +52,16 @@ def write(
     from PIL import Image
 
     picture = tone_mapped(frame.rgb(*size_of(size, width)), video.colour_transfer)
+    if blur:
+        picture = blur(picture)
     path = folder / scene.video_id[:2] / scene.video_id / f"{scene.id}.jpg"
     made(path.parent)
+    if vault:
+        written = BytesIO()
+        Image.fromarray(picture).save(written, "JPEG", quality=_QUALITY)
+        path = path.with_name(path.name + files.SUFFIX)
+        files.write(written.getvalue(), path, vault)
+        return str(path)
     part = part_of(folder, path.name)  # two runs may make the same picture at once
     with opened(part, "wb") as file:
         Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY)

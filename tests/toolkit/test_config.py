@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from toolkit.config import RawConfig, Settings, read, redact, resolve
 from toolkit.config.example import example
+from toolkit.config.privacy import Privacy, Redaction
 from toolkit.config.secrets import Discreet
 from toolkit.config.settings import Logging
 from toolkit.errors import ConfigError
@@ -282,7 +283,7 @@ def test_no_secret_in_the_log(
     secretive: Settings, tmp_path: Path, form: str, own_log: None
 ) -> None:
     options = {"level": "info", "format": form, "file": "toolkit.log"}
-    set_up(Logging.model_validate(options), tmp_path)
+    set_up(Logging.model_validate(options), Privacy(), Redaction(), tmp_path)
     log = logging.getLogger("toolkit.somewhere")
     try:
         raise ValueError(f"bad {SECRET}")

@@ -23,6 +23,7 @@ from toolkit.cli import (
     exchange,
     files,
     keeping,
+    keys,
     looks,
     models,
     plan,
@@ -64,6 +65,7 @@ for group in (
     models,
     cluster,
     config,
+    keys,
     doctor,
 ):
     group.add_to(app)

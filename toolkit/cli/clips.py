@@ -96,6 +96,7 @@ def clip(
     """Write parts of a video to files of their own: by time, by scene, or by tag."""
     from toolkit.execution.clips import export
     from toolkit.execution.footage import clip_scenes
+    from toolkit.redaction.pictures import Blur
 
     timed = start is not None or end is not None
     by_scene = bool(scene or tag) or not (timed or Path(name).is_file())
@@ -109,9 +110,16 @@ def clip(
     with _telling(f"Cutting {name}") as told:
         if by_scene:
             footage = _chosen(_footage(setup, name, told, tags=tag or ()), name, scene)
+            blur = Blur.of(setup.load()[0].redaction, "exports")
             folder = to or Path("clips")
             found = clip_scenes(
-                footage, folder, exact=exact, quality=quality, force=force, told=told
+                footage,
+                folder,
+                exact=exact,
+                quality=quality,
+                force=force,
+                told=told,
+                blur=blur,
             )
             _note(setup, "clips", [one.path for one in found], footage)
         else:
@@ -156,13 +164,15 @@ def sheet(
     """Show the scenes of a file, a video or a run at one look. A new file is scanned for them."""
     from toolkit.execution.footage import decoder_of, sheet_of
     from toolkit.media.pictures import check_picture, save_picture
+    from toolkit.redaction.pictures import Blur
 
     check_picture(to, force=force)  # before the long part
     with _telling(f"Looking at {name}") as told:
         footage = _footage(setup, name, told, width=width)
         settings, plugins = setup.load()
+        blur = Blur.of(settings.redaction, "exports")
         with decoder_of(settings, plugins) as decoder:
-            picture = sheet_of(footage, columns=columns, width=width, decoder=decoder)
+            picture = sheet_of(footage, columns=columns, width=width, decoder=decoder, blur=blur)
     save_picture(picture, to, force=force)
     _note(setup, "sheet", [to], footage)
     count = sum(len(one.scenes) for one in footage)

@@ -15,7 +15,8 @@ from toolkit.errors import ConfigError, choices
 
 if TYPE_CHECKING:
     from toolkit.config import Settings
-    from toolkit.execution.uploads import Item, Upload
+    from toolkit.execution.cargo import Item
+    from toolkit.execution.uploads import Upload
 
 __all__ = ["add_to"]
 
@@ -104,7 +105,8 @@ def _items(
     settings: Settings,
 ) -> Iterator[Item]:
     from toolkit.cli.results import find_run
-    from toolkit.execution.uploads import files, of_run
+    from toolkit.execution.cargo import files, of_run
+    from toolkit.sealing.keys import vault_of
 
     if any(Path(name).exists() for name in names) or len(names) > 1:
         yield from files(names)
@@ -112,7 +114,8 @@ def _items(
     with setup.store() as store:
         run = find_run(store, names[0])
         kinds = what or list(settings.storage.what)
-        yield from of_run(store, run, kinds, settings.workspace)  # type: ignore[arg-type]
+        place, vault = settings.workspace, vault_of(settings)
+        yield from of_run(store, run, kinds, place, vault)  # type: ignore[arg-type]
 
 
 def _show(found: list[Upload], *, as_json: bool) -> None:

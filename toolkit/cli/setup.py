@@ -141,11 +141,12 @@ class Setup:
         """The settings as they were given; from here on the log goes where they say."""
         from toolkit import logs
         from toolkit.config import read
+        from toolkit.config.privacy import Privacy, Redaction
         from toolkit.config.settings import Logging
 
-        raw = read(self.config, self.arguments)
-        self.raw = raw
-        logs.set_up(raw.section(Logging, "logging"), raw.base)
+        self.raw = raw = read(self.config, self.arguments)
+        privacy, redaction = raw.section(Privacy, "privacy"), raw.section(Redaction, "redaction")
+        logs.set_up(raw.section(Logging, "logging"), privacy, redaction, raw.base)
         return raw
 
     def load(self) -> tuple[Settings, PluginManager]:

@@ -8,8 +8,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from toolkit.config.machine import cores
+from toolkit.config.privacy import Privacy, Redaction
 from toolkit.config.ray import RaySettings
-from toolkit.config.retention import Retention
 from toolkit.config.secrets import redact_json
 from toolkit.config.section import Section
 from toolkit.config.storage import Storage
@@ -235,15 +235,6 @@ class Execution(Section):
         return min(max(1, files), self.scan_threads or min(cores(), 4))
 
 
-class Privacy(Retention):
-    """What may leave this machine, and for how long things are kept (see toolkit purge)."""
-
-    remote: Literal["deny", "allow"] = Field(
-        "deny",
-        description="Whether frames may go to analyzers on other machines, and files to clouds.",
-    )
-
-
 class Logging(Section):
     """The log, on stderr."""
 
@@ -270,6 +261,7 @@ class Settings(Section):
     execution: Execution = Execution()
     ray: RaySettings = RaySettings()
     privacy: Privacy = Privacy()
+    redaction: Redaction = Redaction()
     logging: Logging = Logging()
     base: Path = Field(default_factory=Path.cwd)
     options: dict[str, dict[str, BaseModel]] = Field(default_factory=dict)

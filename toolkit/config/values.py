@@ -10,10 +10,11 @@ from pydantic import BeforeValidator, ValidationInfo
 from toolkit.errors import ConfigError
 from toolkit.records import Question
 
-__all__ = ["Lines", "Questions", "Unwanted", "Uploads", "Words"]
+__all__ = ["Lines", "Questions", "Unwanted", "Uploads", "Words", "split"]
 
 
-def _split(value: Any) -> Any:
+def split(value: Any) -> Any:
+    """A text as its parts, between commas or lines; anything else as it is."""
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.replace(",", "\n").splitlines() if part.strip())
@@ -46,15 +47,15 @@ def _question(given: Any, base: Path | None) -> Question:
     return Question.model_validate(given)
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Words = Annotated[tuple[str, ...], BeforeValidator(split)]
 """Several values, separated by commas or lines."""
 Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
 """Several values, one a line."""
 Questions = Annotated[tuple[Question, ...], BeforeValidator(_ask)]
 """Questions, one a line, each with its type in brackets at its end."""
-Unwanted = Annotated[tuple[Literal["black", "blurred", "duplicate"], ...], BeforeValidator(_split)]
+Unwanted = Annotated[tuple[Literal["black", "blurred", "duplicate"], ...], BeforeValidator(split)]
 """Kinds of frames that are not worth a look."""
 Uploads = Annotated[
-    tuple[Literal["originals", "clips", "thumbnails", "exports"], ...], BeforeValidator(_split)
+    tuple[Literal["originals", "clips", "thumbnails", "exports"], ...], BeforeValidator(split)
 ]
 """Kinds of files that a run has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.config import Settings
@@ -17,6 +18,7 @@ from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.store import Store
 from toolkit.stages.tones import with_method
+from toolkit.vault.files import opened
 from toolkit.work import wrapped
 
 if TYPE_CHECKING:
@@ -127,7 +129,8 @@ def _scene(store: Store, row: Run, scene_id: str, crew: Crew) -> Scene:
 def _asked(crew: Crew, job: Job[Analyzer], ask: Ask, scene: Scene, store: Store) -> Answer:
     (video,) = store.find(Video, id=scene.video_id)
     cancel = Cancel()
-    (frames,) = revisited(crew.decoder, video, [scene], crew.settings, cancel)
+    with opened(Path(video.path)):
+        (frames,) = revisited(crew.decoder, video, [scene], crew.settings, cancel)
     try:
         ((reply,),) = job.component.analyze([Look(frames, [ask])], job.key, cancel)
     except Exception as error:

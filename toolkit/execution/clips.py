@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import MediaError, StoreError
 from toolkit.execution.footage import decoder_of, scanned, sheet_of, suffix_of
@@ -19,6 +19,7 @@ from toolkit.media.pictures import thumbnails
 from toolkit.media.preview import PREVIEW_SUFFIXES, preview
 from toolkit.privacy.audited import note_export
 from toolkit.records import Scene, Video
+from toolkit.redaction.pictures import Blur
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
@@ -148,13 +149,15 @@ def _made(
         until = "" if end_s is None else f"{end_s:g}"
         to = Path(f"{path.stem} {start_s:g}-{until}{suffix_of(path, exact=exact)}")
     suffix = to.suffix.lower()
+    blur = Blur.of(settings.redaction, "exports")
     if (exact or fragmented) and suffix not in CONTAINERS:
         raise MediaError(f"'{to.name}' is no video: exact and fragmented do not go with it.")
     if suffix in SOUND_SUFFIXES:
         return extract_audio(path, to, start_s, end_s, force=force, told=told)
     if suffix in PREVIEW_SUFFIXES:
         with decoder_of(settings, plugins) as decoder:
-            return preview(decoder, path, to, start_s, end_s, force=force, told=told)
+            more: dict[str, Any] = {"force": force, "told": told, "blur": blur}
+            return preview(decoder, path, to, start_s, end_s, **more)
     return cut(
         path,
         to,
@@ -165,6 +168,7 @@ def _made(
         fragmented=fragmented,
         force=force,
         told=told,
+        redraw=blur,
     )
 
 
@@ -190,6 +194,8 @@ def pictures(
     wanted = list(times_s)
     with decoder_of(settings, plugins) as decoder:
         found = [picture for _, picture in thumbnails(decoder, Path(path), wanted, width)]
+    if blur := Blur.of(settings.redaction, "exports"):
+        found = [blur.picture(picture) for picture in found]
     order = sorted(range(len(wanted)), key=wanted.__getitem__)
     by_place = dict(zip(order, found, strict=True))
     return [by_place[place] for place in range(len(wanted))]
@@ -210,7 +216,9 @@ def sheet(
         DecodeError: The video cannot be read.
     """
     settings, plugins, _ = configure(config)
-    return sheet_of([scanned(Path(path), settings, plugins, width)], columns=columns, width=width)
+    blur = Blur.of(settings.redaction, "exports")
+    footage = [scanned(Path(path), settings, plugins, width)]
+    return sheet_of(footage, columns=columns, width=width, blur=blur)
 
 
 def _file_of(scene: Scene, settings: Settings, plugins: PluginManager) -> Path:

@@ -16,6 +16,7 @@ from toolkit.config import Settings, redact
 from toolkit.errors import ToolkitError
 from toolkit.execution.progress import Event
 from toolkit.execution.ray.parcel import Parcel
+from toolkit.sealing.lines import opened_lines
 from toolkit.stages.private import made
 
 __all__ = ["Order", "begin", "log_file", "log_lines"]
@@ -87,7 +88,8 @@ def begin(words: Sequence[str], settings: Settings, file: Path | None) -> str:
     if isinstance(answer, str):
         Path(log).rename(log_file(settings.workspace, answer))
         return answer
-    said = Path(log).read_text(encoding="utf-8", errors="replace")
+    lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
+    said = "\n".join(opened_lines(lines))
     Path(log).unlink()
     if isinstance(answer, Exception):
         raise answer

@@ -14,8 +14,13 @@ from toolkit.errors import ToolkitError
 from toolkit.execution import api
 from toolkit.execution.detach import Order, log_lines
 from toolkit.execution.run import RunHandle
+from toolkit.sealing.keys import vault_of
+from toolkit.sealing.lines import SealedLines
+from toolkit.vault.keys import Vault
 
 __all__ = ["main"]
+
+_STDERR = 2
 
 
 def main() -> None:
@@ -41,8 +46,19 @@ def _begin() -> RunHandle:
     order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
     assert isinstance(order, Order)
     settings, plugins = order.parcel.open()
-    logs.set_up(settings.logging, settings.base)
+    if vault := vault_of(settings):
+        _seal_log(vault)
+    logs.set_up(settings.logging, settings.privacy, settings.redaction, settings.base)
     return api.start(order.words, settings, plugins, order.file)
+
+
+def _seal_log(vault: Vault) -> None:
+    """Seal what Python writes to the log; what libraries in C print is dropped."""
+    log = os.fdopen(os.dup(_STDERR), "w", encoding="utf-8", errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STDERR)
+    os.close(nowhere)
+    sys.stderr = SealedLines(log, vault)
 
 
 def _answer(said: object) -> None:
@@ -55,7 +71,7 @@ def _answer(said: object) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.flush()
     # Whatever prints from now on prints to the log.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.dup2(_STDERR, sys.stdout.fileno())
 
 
 def _tell(run: RunHandle) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cache import content_id
 from toolkit.config.settings import Sampling
-from toolkit.errors import MediaError
+from toolkit.errors import EncryptionError, MediaError
 from toolkit.hooks.manager import configure
 from toolkit.insight import results
 from toolkit.media import sheet as sheets
@@ -19,6 +20,7 @@ from toolkit.media.clip import QUALITY, Clip, clip
 from toolkit.media.files import CONTAINERS, Told, check_free
 from toolkit.media.pictures import picture_of, thumbnails
 from toolkit.records import Run, Scene, Video
+from toolkit.redaction.pictures import Blur
 from toolkit.scan import Scan
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import Decoder
@@ -26,6 +28,7 @@ from toolkit.stages.download import VIDEO_SUFFIXES
 from toolkit.stages.private import made
 from toolkit.stages.scenes import SceneDetector
 from toolkit.stages.store import Store
+from toolkit.vault.files import plain_name, read
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,6 +114,7 @@ def clip_scenes(
     force: bool = False,
     told: Told = lambda _: None,
     cancel: Cancel | None = None,
+    blur: Blur | None = None,
 ) -> list[Clip]:
     """Write each scene to a file of its own: ``folder/talk-007.mp4``.
 
@@ -123,11 +127,13 @@ def clip_scenes(
         force: Replace files that are there.
         told: Told how far it is, from 0 to 1.
         cancel: A request to stop: whole clips stay.
+        blur: Blurs what is to be blurred in every frame; such clips are exact.
 
     Raises:
         MediaError: A file is there already, before any is written; or one cannot be written.
         SourceError: A video's file is gone.
     """
+    exact = exact or blur is not None
     jobs = list(_jobs(footage, folder, suffix, exact=exact))
     for to, _, _ in jobs:
         check_free(to, force=force)
@@ -148,6 +154,7 @@ def clip_scenes(
                 force=force,
                 told=lambda share, done=done: told((done + share) / len(jobs)),  # type: ignore[misc]
                 cancel=cancel,
+                redraw=blur,
             )
         )
     return clips
@@ -159,6 +166,7 @@ def sheet_of(
     columns: int = 0,
     width: int = 320,
     decoder: Decoder | None = None,
+    blur: Blur | None = None,
 ) -> Image:
     """A contact sheet of scenes; of very many, an even choice.
 
@@ -170,6 +178,7 @@ def sheet_of(
         columns: Pictures in a row; 0 for a sheet about as wide as it is high.
         width: Width of a picture in pixels.
         decoder: Reads the videos; None for that of the config, made if it is needed.
+        blur: Blurs what is to be blurred in every picture.
 
     Raises:
         MediaError: There is no scene.
@@ -184,7 +193,7 @@ def sheet_of(
             settings, plugins, _ = configure()
             return stack.enter_context(decoder_of(settings, plugins))
 
-        tiles = []
+        tiles: list[sheets.Tile] = []
         for one in {id(one): one for one, _ in shown}.values():
             scenes = [scene for other, scene in shown if other is one]
             pictures = _pictures(one, scenes, width)
@@ -197,6 +206,8 @@ def sheet_of(
                     missing, thumbnails(decoder, path, times_s, width), strict=True
                 ):
                     pictures[scene.id] = picture
+            if blur:
+                pictures = {id_: blur.picture(picture) for id_, picture in pictures.items()}
             name = f"{one.title}  " if len(titles) > 1 else ""
             tiles += [
                 sheets.Tile(pictures[s.id], f"{name}{s.index}  {sheets.moment(s.start_s)}")
@@ -216,12 +227,12 @@ def _pictures(one: Footage, scenes: Iterable[Scene], width: int) -> dict[str, Im
         if scene.id in pictures or not scene.thumbnail:
             continue
         try:
-            with Image.open(scene.thumbnail) as picture:
+            with Image.open(io.BytesIO(read(Path(scene.thumbnail)))) as picture:
                 enough = picture.width >= min(width, one.video.width, one.video.height)
                 if enough:
                     picture.thumbnail((width, picture.height))
                     pictures[scene.id] = picture.copy()
-        except OSError:
+        except (OSError, EncryptionError):
             continue  # it was deleted, or is damaged
     return pictures
 
@@ -245,7 +256,8 @@ def suffix_of(path: Path, *, exact: bool) -> str:
     """The suffix of a clip: the video's own, if such files can be written."""
     if exact:
         return ".mp4"
-    return path.suffix.lower() if path.suffix.lower() in CONTAINERS else ".mkv"
+    suffix = plain_name(path).suffix.lower()
+    return suffix if suffix in CONTAINERS else ".mkv"
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.config.privacy import Redaction
 from toolkit.errors import StoreError, ToolkitError
 from toolkit.exchange.export import export
-from toolkit.execution import display, uploads
+from toolkit.execution import cargo, display, uploads
 from toolkit.execution.anew import Anew
 from toolkit.execution.engines import Engine, recorded
 from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
@@ -24,6 +25,8 @@ from toolkit.insight import search, summary
 from toolkit.pipeline import cancel_request
 from toolkit.privacy.audited import note_export
 from toolkit.records import Run, RunStatus
+from toolkit.redaction.pictures import Blur
+from toolkit.sealing.keys import vault_of
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
@@ -205,7 +208,8 @@ class RunHandle(Looks, Reviewing, Anew):
             SourceError: A video's file is gone.
         """
         footage = footage_of(self._store, self.row, scene_ids=self._ids(scenes))
-        clips = clip_scenes(footage, Path(folder), exact=exact, suffix=suffix, force=force)
+        options: dict[str, Any] = {"exact": exact, "suffix": suffix, "force": force}
+        clips = clip_scenes(footage, Path(folder), **options, blur=self._blur)
         videos = [one.video.id for one in footage]
         note_export(self._store, "clips", [one.path for one in clips], self.row, videos)
         return clips
@@ -222,16 +226,23 @@ class RunHandle(Looks, Reviewing, Anew):
             MediaError: There is no scene.
         """
         footage = footage_of(self._store, self.row, video_id=self._video(video))
-        return sheet_of(footage, columns=columns, width=width)
+        return sheet_of(footage, columns=columns, width=width, blur=self._blur)
+
+    @property
+    def _blur(self) -> Blur | None:
+        """What the run's own settings have blurred in exports."""
+        options = Redaction.model_validate(self.row.settings.get("redaction") or {})
+        return Blur.of(options, "exports")
 
     def upload(
-        self, to: str, what: Iterable[uploads.What] = uploads.USUAL, *, dry_run: bool = False
+        self, to: str, what: Iterable[cargo.What] = cargo.USUAL, *, dry_run: bool = False
     ) -> list[uploads.Upload]:
         """Bring files of these kinds to a folder in a cloud, see :func:`toolkit.upload`."""
         if self._clouds is None:
             raise ToolkitError(f"The files of run {self.id} cannot be uploaded from here.")
         with self._clouds() as clouds:
-            found = uploads.of_run(self._store, self.row, what, clouds.settings.workspace)
+            place, vault = clouds.settings.workspace, vault_of(clouds.settings)
+            found = cargo.of_run(self._store, self.row, what, place, vault)
             sent = uploads.send(clouds, found, to, store=self._store, dry_run=dry_run)
             return uploads.complete(sent)
 

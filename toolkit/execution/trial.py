@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.config import Settings
@@ -21,6 +22,7 @@ from toolkit.revisit import revisited
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.tags import apart, named
+from toolkit.vault.files import opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -128,7 +130,8 @@ def _answers(crew: Crew, name: str, scene: Scene, video: Video) -> pl.DataFrame:
 
     cancel = Cancel()
     (job,) = [job for job in crew.analyzers if job.name == name]
-    (frames,) = revisited(crew.decoder, video, [scene], crew.settings, cancel)
+    with opened(Path(video.path)):
+        (frames,) = revisited(crew.decoder, video, [scene], crew.settings, cancel)
     rows = []
     (replies,) = job.component.analyze([Look(frames, job.asks)], job.key, cancel)
     for reply in replies:

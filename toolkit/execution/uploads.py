@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,52 +13,31 @@ from toolkit import transfer
 from toolkit.clouds import Clouds
 from toolkit.config import Settings
 from toolkit.crew import Crew
-from toolkit.errors import CancelledError, SourceError, StorageError, ToolkitError
-from toolkit.exchange.export import export
-from toolkit.execution.footage import clip_scenes, footage_of
+from toolkit.errors import CancelledError, StorageError, ToolkitError
+from toolkit.execution.cargo import Item, files, of_run
 from toolkit.execution.looking import known_store
 from toolkit.hooks.manager import PluginManager, configure
-from toolkit.insight import results
 from toolkit.privacy import rows
 from toolkit.privacy.audit import AuditLog
 from toolkit.privacy.audited import AuditedStore
 from toolkit.records import Run
 from toolkit.stages.component import Cancel
-from toolkit.stages.download import VIDEO_SUFFIXES
-from toolkit.stages.private import made
 from toolkit.stages.storage import Storage
 from toolkit.stages.store import Store
 
 __all__ = [
-    "USUAL",
-    "Item",
     "Told",
     "Upload",
-    "What",
     "at_end",
     "clouds_of",
     "complete",
-    "files",
-    "of_run",
     "send",
     "upload",
 ]
 
-What = Literal["originals", "clips", "thumbnails", "exports"]
-USUAL: tuple[What, ...] = ("thumbnails", "exports")
 Told = Callable[[int, int, int], None]
 """Told how many files are done, how many there are, and how many bytes have been sent."""
 _PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class Item:
-    """A local file, where it goes below the target's folder, and the video or run it is of."""
-
-    kind: str
-    path: Path
-    name: str
-    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,74 +88,6 @@ def upload(
 def clouds_of(settings: Settings, plugins: PluginManager) -> Clouds:
     """The clouds of these settings; whoever asks closes them."""
     return Clouds(settings, lambda name: plugins.make(Storage, "storage", name, settings).component)
-
-
-def files(paths: Iterable[_PathLike]) -> Iterator[Item]:
-    """Files, and what is in folders, under their names there.
-
-    Raises:
-        SourceError: There is no such file.
-    """
-    for given in (Path(path).expanduser().resolve() for path in paths):
-        if given.is_dir():
-            for path in sorted(given.rglob("*")):
-                if path.is_file():
-                    yield Item("files", path, path.relative_to(given.parent).as_posix())
-        elif given.is_file():
-            yield Item("files", given, given.name)
-        else:
-            raise SourceError(f"There is no file {given}.", source=str(given))
-
-
-def of_run(store: Store, run: Run, what: Iterable[What], workspace: Path) -> Iterator[Item]:
-    """A run's files of these kinds. Clips are cut and exports written, if they are not there yet.
-
-    Raises:
-        MediaError: A clip cannot be made.
-        StoreError: The store cannot be read.
-    """
-    wanted = set(what)
-    found = results.videos_of(store, run)
-    titles = results.titles_of(found, results.sources_of(store, run))
-    names = {video.id: _name(titles[video.id], video.id) for video in found}
-    if "originals" in wanted:
-        for video in found:
-            path = Path(video.path)
-            name = f"originals/{names[video.id]}{path.suffix.lower()}"
-            yield Item("originals", path, name, video.id)
-    if "thumbnails" in wanted:
-        for scene in results.scenes_of(store, run, found):
-            if scene.thumbnail:
-                name = f"thumbnails/{names[scene.video_id]}/{scene.index:05}.jpg"
-                yield Item("thumbnails", Path(scene.thumbnail), name, scene.video_id)
-    if "clips" in wanted:
-        for path in _clips(store, run, workspace / "clips" / run.id):
-            yield Item("clips", path, f"clips/{run.id}/{path.name}", run.id)
-    if "exports" in wanted:
-        for path in _exports(store, run, workspace / "exports" / run.id):
-            yield Item("exports", path, f"exports/{run.id}/{path.name}", run.id)
-
-
-def _name(title: str, video_id: str) -> str:
-    """A name that people know and that no other video has."""
-    known = Path(title).suffix.lower() in VIDEO_SUFFIXES
-    words = re.sub(r"[^\w.-]+", "-", Path(title).stem if known else title).strip("-.")[:80]
-    return f"{words or 'video'}-{video_id[:8]}"
-
-
-def _clips(store: Store, run: Run, folder: Path) -> list[Path]:
-    footage = footage_of(store, run)
-    count = sum(len(one.scenes) for one in footage)
-    there = sorted(folder.iterdir()) if folder.is_dir() else []
-    if len(there) == count:  # bytes that stay the same can be gone on with
-        return there
-    return [clip.path for clip in clip_scenes(footage, made(folder), force=True)]
-
-
-def _exports(store: Store, run: Run, folder: Path) -> Iterator[Path]:
-    made(folder)
-    for what in ("videos", "scenes", "answers", "tags"):
-        yield from export(store, run, folder / f"{what}.parquet", what=what, force=True)
 
 
 def send(
@@ -262,7 +172,7 @@ def at_end(crew: Crew, run: Run, cancel: Cancel) -> list[tuple[str, ToolkitError
     if not to or cancel.asked:
         return []
     try:
-        items = of_run(crew.store, run, settings.storage.what, settings.workspace)
+        items = of_run(crew.store, run, settings.storage.what, settings.workspace, crew.vault)
         audited = AuditedStore(crew.store, AuditLog(settings.workspace))
         uploads = send(crew.clouds, items, to, store=audited, cancel=cancel)
     except CancelledError:

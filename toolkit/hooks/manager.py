@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import pluggy
 from pydantic import BaseModel
@@ -25,6 +25,8 @@ from toolkit.errors import MissingExtraError, PluginError, ToolkitError, choices
 from toolkit.hooks import local
 from toolkit.hooks.specs import KINDS, LIFECYCLE, PROJECT, Context, HookSpecs, Plugin
 from toolkit.records import Vocabulary
+from toolkit.redaction import discreet
+from toolkit.sealing import at_rest
 from toolkit.stages.component import Component, Options
 
 __all__ = ["Broken", "Made", "PluginManager", "configure", "discover", "load_file"]
@@ -209,6 +211,7 @@ class PluginManager:
         Raises:
             MissingExtraError: Its libraries are not installed; the hint has the command.
             PluginError: There is no such plugin, or it failed to start.
+            EncryptionError: What it keeps is encrypted, and the key is missing or does not fit.
         """
         plugin = self.get(stage, name)
         options = settings.options.get(stage, {}).get(name, plugin.options())
@@ -230,7 +233,7 @@ class PluginManager:
             ) from error
         if not isinstance(component, kind):
             raise PluginError(f"The plugin '{name}' made no {kind.__name__}.")
-        return Made(plugin, options, component)
+        return Made(plugin, options, cast(C, discreet(at_rest(component, settings), settings)))
 
 
 def load_file(file: Path) -> ModuleType:

@@ -16,6 +16,7 @@ from toolkit.media.reel import LEAD_S, Reel, packets_of
 from toolkit.media.sound import Voice
 from toolkit.media.tracks import track_of
 from toolkit.stages.component import Cancel
+from toolkit.vault.files import opened as unsealed
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -81,9 +82,9 @@ def extract_audio(
     if start_s < 0 or track < 0 or (end_s is not None and end_s <= start_s):
         raise MediaError(f"Sound cannot go from {stretch(start_s, end_s)} in track {track}.")
     cancel = cancel or Cancel()
-    zero_s = _zero_s(path) + Fraction(start_s).limit_denominator(1_000_000)
     length_s = None if end_s is None else end_s - start_s
-    with opened(path) as source:
+    with unsealed(path, cancel.check), opened(path) as source:
+        zero_s = _zero_s(path) + Fraction(start_s).limit_denominator(1_000_000)
         stream = _sound(source, track, path)
         promised_s = end_s or (source.duration or 0) / 1e6
         with written(to, force=force, source=path) as part, writing(part, container) as target:

@@ -9,8 +9,10 @@ from toolkit.errors import MediaError
 from toolkit.media.copy import copy
 from toolkit.media.encode import encode
 from toolkit.media.files import Told, container_of, written
+from toolkit.media.redrawing import Redraw
 from toolkit.media.reel import Reel
 from toolkit.stages.component import Cancel
+from toolkit.vault.files import opened
 
 __all__ = ["QUALITY", "Clip", "clip", "stretch"]
 
@@ -52,6 +54,7 @@ def clip(
     force: bool = False,
     told: Told = lambda _: None,
     cancel: Cancel | None = None,
+    redraw: Redraw | None = None,
 ) -> Clip:
     """Write a part of a video to a file of its own; its suffix names the container.
 
@@ -71,6 +74,7 @@ def clip(
         force: Replace a file that is there.
         told: Told how far it is.
         cancel: A request to stop; nothing is left of the clip then.
+        redraw: Draws over every frame; such a clip is exact, for it has to be encoded anew.
 
     Raises:
         MissingExtraError: PyAV is not installed.
@@ -85,8 +89,13 @@ def clip(
         raise MediaError(f"The quality {quality} is not between 0 (lossless) and 51 (worst).")
     container = container_of(to)
     cancel = cancel or Cancel()
-    with Reel(path) as reel, written(to, force=force, source=path) as part:
-        if exact:
+    # A reel opens its file several times.
+    with (
+        opened(path, cancel.check),
+        Reel(path) as reel,
+        written(to, force=force, source=path) as part,
+    ):
+        if exact or redraw:
             found = encode(
                 reel,
                 start_s,
@@ -97,6 +106,7 @@ def clip(
                 fragmented=fragmented,
                 told=told,
                 cancel=cancel,
+                redraw=redraw,
             )
         else:
             found = copy(

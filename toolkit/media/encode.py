@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from toolkit.errors import MediaError
 from toolkit.media.copy import name_of, share_of
 from toolkit.media.files import Told, writing
+from toolkit.media.redrawing import Redraw, redrawn
 from toolkit.media.reel import LEAD_S, Reel, decoded
 from toolkit.media.sound import Voice
 from toolkit.media.tracks import keep_notes, set_rotation, unsaid
@@ -43,6 +44,7 @@ def encode(
     fragmented: bool,
     told: Told,
     cancel: Cancel,
+    redraw: Redraw | None = None,
 ) -> tuple[float, float, tuple[str, ...]]:
     """Encode the frames with ``start_s <= pts < end_s``, and the sound to the sample.
 
@@ -54,7 +56,7 @@ def encode(
     """
     reel.start_at(start_s)
     with writing(part, container, fragmented=fragmented) as target:
-        take = _Take(reel, target, container, start_s, end_s, quality)
+        take = _Take(reel, target, container, start_s, end_s, quality, redraw)
         keep_notes(reel, target, start_s, end_s)
         for packet in reel.packets():
             cancel.check()
@@ -82,6 +84,7 @@ class _Take:
         start_s: float,
         end_s: float | None,
         quality: int,
+        redraw: Redraw | None,
     ) -> None:
         self._reel = reel
         self._target = target
@@ -89,7 +92,7 @@ class _Take:
         self._limit_s = end_s
         self.start_s = self.end_s = start_s
         picture_encoder, sound_encoder = _ENCODERS.get(container, _USUAL_ENCODERS)
-        self._pictures = _Pictures(reel, target, container, picture_encoder, quality)
+        self._pictures = _Pictures(reel, target, container, picture_encoder, quality, redraw)
         self._voices: dict[int, Voice] = {}
         self.left_out = unsaid(reel, container)
         for stream in reel.container.streams:
@@ -195,7 +198,13 @@ class _Pictures:
     """The video stream that is written: upright as before, with the same colours and pixels."""
 
     def __init__(
-        self, reel: Reel, target: OutputContainer, container: str, encoder: str, quality: int
+        self,
+        reel: Reel,
+        target: OutputContainer,
+        container: str,
+        encoder: str,
+        quality: int,
+        redraw: Redraw | None,
     ) -> None:
         import av
         from av.codec.context import Flags
@@ -206,6 +215,7 @@ class _Pictures:
             options = {"crf": str(quality + _VP9_SHIFT), "b": "0", "cpu-used": "4", "row-mt": "1"}
         rate = Fraction(reel.video.average_rate or reel.video.guessed_rate or 25)
         self._target = target
+        self._redraw = redraw
         self._tick = reel.tick
         stream = target.add_stream(encoder, rate=rate, options=options, time_base=reel.tick)
         assert isinstance(stream, av.VideoStream)
@@ -235,6 +245,8 @@ class _Pictures:
 
     def put(self, frame: VideoFrame, at: int, length: int) -> None:
         """Encode a frame; its time and length in ticks of the source."""
+        if self._redraw:
+            frame = redrawn(frame, self._redraw)
         frame = self._fitted(frame)
         frame.pts, frame.duration, frame.time_base = at, length, self._tick
         frame.pict_type = 0  # the encoder chooses keyframes for this clip, not as the source did

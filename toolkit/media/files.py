@@ -18,6 +18,7 @@ from toolkit.errors import (
     ToolkitError,
 )
 from toolkit.stages.private import scratch
+from toolkit.vault.files import opened as unsealed
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -77,29 +78,43 @@ def opened(path: Path) -> Iterator[InputContainer]:
             raise SourceError(f"'{path}' is no regular file.", path=str(path))
         if not status.st_size:
             raise NotAVideoError(f"'{path}' is empty.", path=str(path))
-        # The prefix keeps a name such as "talk: 1.mp4" from being read as a protocol, and the
-        # whitelist a playlist from reaching into the network. AVI gives its frames no times:
-        # genpts has FFmpeg work them out.
-        container = av.open(
-            f"file:{path}",
-            "r",
-            container_options={"protocol_whitelist": "file", "fflags": "+genpts"},
-            metadata_errors="replace",
-        )
     except OSError as error:
-        reason = error.strerror or error
-        raise SourceError(f"'{path}' cannot be read: {reason}.", path=str(path)) from error
-    except (av.error.FFmpegError, ValueError) as error:
-        raise DecodeError(
-            f"'{path}' cannot be read as a video: {getattr(error, 'strerror', error)}.",
-            hint="Copy or download it again, if it should be one.",
-            path=str(path),
-        ) from error
-    with container:
-        name = container.format.name
-        if name in _NO_MEDIA or name.endswith("_pipe") or name.startswith("image2"):
-            raise NotAVideoError(f"'{path}' is not a video.", path=str(path))
-        yield container
+        raise _unreadable(path, error) from error
+    with unsealed(path) as plain:
+        try:
+            container = _container(plain)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        except (av.error.FFmpegError, ValueError) as error:
+            raise DecodeError(
+                f"'{path}' cannot be read as a video: {getattr(error, 'strerror', error)}.",
+                hint="Copy or download it again, if it should be one.",
+                path=str(path),
+            ) from error
+        with container:
+            name = container.format.name
+            if name in _NO_MEDIA or name.endswith("_pipe") or name.startswith("image2"):
+                raise NotAVideoError(f"'{path}' is not a video.", path=str(path))
+            yield container
+
+
+def _container(path: Path) -> InputContainer:
+    import av
+
+    # The prefix keeps a name such as "talk: 1.mp4" from being read as a protocol, and the whitelist
+    # a playlist from reaching into the network. AVI gives its frames no times: genpts has FFmpeg
+    # work them out.
+    return av.open(
+        f"file:{path}",
+        "r",
+        container_options={"protocol_whitelist": "file", "fflags": "+genpts"},
+        metadata_errors="replace",
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    reason = error.strerror or error
+    return SourceError(f"'{path}' cannot be read: {reason}.", path=str(path))
 
 
 def check_free(to: Path, *, force: bool, source: Path | None = None) -> None:

@@ -10,6 +10,7 @@ from toolkit.errors import MediaError
 from toolkit.media.clip import Clip
 from toolkit.media.files import Told, written
 from toolkit.media.pictures import thumbnails
+from toolkit.redaction.pictures import Blur
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import Decoder
 
@@ -40,6 +41,7 @@ def preview(
     force: bool = False,
     told: Told = lambda _: None,
     cancel: Cancel | None = None,
+    blur: Blur | None = None,
 ) -> Clip:
     """Write a moving picture, ``.webp`` or ``.gif``, that repeats and has no sound.
 
@@ -55,6 +57,7 @@ def preview(
         force: Replace a file that is there.
         told: Told how far it is.
         cancel: A request to stop; nothing is left of the file then.
+        blur: Blurs what is to be blurred in every picture.
 
     Raises:
         DecodeError: The video cannot be read.
@@ -82,7 +85,7 @@ def preview(
     with written(to, force=force, source=path) as part:
         for _, picture in thumbnails(decoder, path, times_s, width):
             cancel.check()
-            pictures.append(picture)
+            pictures.append(blur.picture(picture) if blur else picture)
             told(len(pictures) / count)
         part.write_bytes(_encoded(pictures, _FORMATS[to.suffix.lower()], frames_per_s, max_bytes))
     return Clip(to, start_s, start_s + len(pictures) / frames_per_s)

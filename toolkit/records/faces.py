@@ -6,6 +6,10 @@ import base64
 import html
 from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
+
+from toolkit.errors import EncryptionError
+from toolkit.vault.files import read
 
 __all__ = ["clock", "escaped", "facts", "picture"]
 
@@ -29,11 +33,11 @@ def picture(path: str, width: int = 120) -> str:
         return ""
     written = BytesIO()
     try:
-        with Image.open(path) as found:
+        with Image.open(BytesIO(read(Path(path)))) as found:
             found.thumbnail((width, 2 * width))
             found.convert("RGB").save(written, "JPEG", quality=70)
             size = found.size
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except (OSError, ValueError, EncryptionError, Image.DecompressionBombError):
         return ""
     data = base64.b64encode(written.getvalue()).decode()
     return f"<img alt='' width='{size[0]}' height='{size[1]}' src='data:image/jpeg;base64,{data}'>"

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import SourceError
+from toolkit.errors import EncryptionError, SourceError
 from toolkit.insight import results
 from toolkit.insight.queue import ranked
 from toolkit.media.clip import clip
 from toolkit.records import Answer, Run, Scene, Tag, Video
-from toolkit.stages.private import scratch
 from toolkit.stages.store import Store
+from toolkit.vault.files import private, read
 
 __all__ = ["PAGE", "Catalogue"]
 
@@ -160,12 +160,12 @@ class Catalogue:
         if not path:
             return b""
         try:
-            with Image.open(path) as picture:
+            with Image.open(io.BytesIO(read(Path(path)))) as picture:
                 picture.draft("RGB", _THUMBNAIL)
                 picture.thumbnail(_THUMBNAIL)
                 data = io.BytesIO()
                 picture.convert("RGB").save(data, "JPEG", quality=_QUALITY)
-        except OSError:
+        except (OSError, EncryptionError):
             return b""
         return data.getvalue()
 
@@ -182,7 +182,7 @@ class Catalogue:
         """
         scene = self.scene(scene_id)
         video = self.video_of(scene)
-        with scratch() as folder:
+        with private(Path(video.path)) as folder:
             made = clip(
                 Path(video.path),
                 folder / "scene.mp4",

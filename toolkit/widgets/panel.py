@@ -29,7 +29,7 @@ _PAGES = {
     "Analysis": ("analysis",),
     "Tags": ("tags",),
     "Engine": ("execution", "ray"),
-    "Places": ("paths", "store", "storage", "privacy", "logging"),
+    "Places": ("paths", "store", "storage", "privacy", "redaction", "logging"),
 }
 _ONE_BY_ONE = ("plan", "run", "retry")
 _TITLES = ["Sources", *_PAGES, "Run", "Config and code"]

@@ -19,6 +19,7 @@ from toolkit.errors import ToolkitError
 from toolkit.execution.detach import log_file, log_lines
 from toolkit.execution.progress import Progress
 from toolkit.execution.run import RunHandle
+from toolkit.sealing.lines import opened_lines
 
 __all__ = ["Job", "Standing", "View", "Watch"]
 
@@ -136,7 +137,7 @@ class Watch:
                 text = file.read().decode("utf-8", "replace")
         except OSError:
             return ()
-        return tuple(text.splitlines()[-_LOG_LINES:])
+        return tuple(opened_lines(text.splitlines()[-_LOG_LINES:]))
 
 
 class Job:

@@ -13,6 +13,8 @@ from ray_cluster import Nodes, rows
 
 import toolkit as tk
 from toolkit.testing.server import MediaServer, serve
+from toolkit.vault.files import is_sealed
+from toolkit.vault.keys import new_key
 
 pytestmark = [pytest.mark.slow]
 Submit = Callable[..., tk.RunHandle]
@@ -83,3 +85,21 @@ def test_films_come_from_a_cloud_and_results_go_there(
     assert len(s3.asked("PUT", r"/out/exports/.*\.parquet")) == 4
     local = tk.analyze(films, analyzer="signals", workspace=tmp_path / "local", progress=False)
     assert sorted_rows(run) == sorted_rows(local)
+
+
+def test_an_encrypted_workspace_is_sealed_by_workers_that_have_no_key_file(
+    nodes: Nodes, submit: Submit, web: MediaServer, films: list[Path], tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text(new_key())
+    key.chmod(0o600)
+    download = {"allow_private_hosts": True, "backoff_s": 0.01, "retries": 0}
+    given = [web.url(film.name) for film in films]
+    privacy = {"encrypt": True, "key_file": str(key)}
+    run = submit(given, download=download, privacy=privacy).wait()
+    assert run.status == "done"
+    assert run.failures.is_empty()
+    local = tk.analyze(films, analyzer="signals", workspace=tmp_path / "local", progress=False)
+    assert sorted_rows(run) == sorted_rows(local)
+    names = [*run.videos["path"], *run.scenes["thumbnail"]]
+    assert all(is_sealed(Path(name)) for name in names)

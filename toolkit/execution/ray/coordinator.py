@@ -84,7 +84,7 @@ class Coordinator:
         import ray
 
         settings, plugins = self._parcel.open()
-        logs.set_up(settings.logging, settings.base)
+        logs.set_up(settings.logging, settings.privacy, settings.redaction, settings.base)
         context = ray.get_runtime_context()
         me, home = context.current_actor, str(context.get_node_id())
 

@@ -16,6 +16,7 @@ from toolkit.execution.ray.shipping import plugin_folder
 from toolkit.hooks import local
 from toolkit.hooks.manager import PluginManager, discover
 from toolkit.hooks.specs import Plugin
+from toolkit.sealing.keys import carried
 
 __all__ = ["Parcel"]
 
@@ -47,7 +48,7 @@ class Parcel:
             stage: {name: one.model_dump() for name, one in plugins.items()}
             for stage, plugins in settings.options.items()
         }
-        bare = settings.model_copy(update={"options": {}})
+        bare = carried(settings).model_copy(update={"options": {}})
         return cls(bare, options, known(), _by_value(local.plugins()))
 
     def open(self) -> tuple[Settings, PluginManager]:

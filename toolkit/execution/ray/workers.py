@@ -31,6 +31,7 @@ from toolkit.records import Answer, Completion, Frames, Record, Scene, Source, V
 from toolkit.revisit import revisited
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
+from toolkit.vault.files import opened
 from toolkit.work import Trouble, Work, wrapped
 
 __all__ = ["Order", "Worker"]
@@ -76,7 +77,8 @@ class Worker:
         import ray
 
         settings, plugins = order.parcel.open()
-        logs.set_up(settings.logging.model_copy(update={"file": ""}), settings.base)
+        quiet = settings.logging.model_copy(update={"file": ""})
+        logs.set_up(quiet, settings.privacy, settings.redaction, settings.base)
         self._store = RemoteStore(order.coordinator)
         crew = RayCrew(settings, plugins, order.keys, self._store, order.role, order.place)
         self._order = order
@@ -213,7 +215,8 @@ class Worker:
         try:
             video = self._here(source, video)
             settings, decoder = self._pipeline.settings, self._pipeline.crew.decoder
-            [frames] = revisited(decoder, video, [scene], settings, self._cancel)
+            with opened(Path(video.path)):
+                [frames] = revisited(decoder, video, [scene], settings, self._cancel)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise self._pipeline.blamed("scan", error) from None
         return Done(None, self._clock.end()), frames

@@ -1,0 +1,1 @@
+"""Keys, and files and texts that only they open. Knows nothing of settings, records or stores."""
