@@ -42,6 +42,7 @@ FEATURES = {
     "ray",
     "redaction",
     "s3",
+    "serve",
     "testing",
     "tune",
     "vllm",

@@ -30,6 +30,7 @@ from toolkit.cli import (
     plugins,
     results,
     review,
+    serve,
     tune,
 )
 from toolkit.cli.setup import INTERRUPTED
@@ -64,6 +65,7 @@ for group in (
     plugins,
     models,
     cluster,
+    serve,
     config,
     keys,
     doctor,

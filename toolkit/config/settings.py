@@ -12,6 +12,7 @@ from toolkit.config.privacy import Privacy, Redaction
 from toolkit.config.ray import RaySettings
 from toolkit.config.secrets import redact_json
 from toolkit.config.section import Section
+from toolkit.config.serve import Serve
 from toolkit.config.storage import Storage
 from toolkit.config.values import Lines, Questions, Unwanted, Words
 
@@ -262,6 +263,7 @@ class Settings(Section):
     ray: RaySettings = RaySettings()
     privacy: Privacy = Privacy()
     redaction: Redaction = Redaction()
+    serve: Serve = Serve()
     logging: Logging = Logging()
     base: Path = Field(default_factory=Path.cwd)
     options: dict[str, dict[str, BaseModel]] = Field(default_factory=dict)

@@ -26,6 +26,7 @@ from toolkit.pipeline import Pipeline
 from toolkit.privacy.audit import user
 from toolkit.records import Question, Run, Source
 from toolkit.sources import Expanded, anchored, expand
+from toolkit.stages.store import Store
 
 __all__ = ["analyze", "attach", "resume", "submit"]
 
@@ -145,8 +146,18 @@ def start(
     file: Path | None = None,
     *,
     detach: bool = False,
+    by: str | None = None,
 ) -> RunHandle:
-    """Start a run with settings that are already made, from this config file."""
+    """Start a run with settings that are already made, from this config file.
+
+    Args:
+        given: As people name it.
+        settings: The settings.
+        plugins: The plugins that they allow.
+        file: The config file.
+        detach: Run in a process of its own.
+        by: Who asked for it; None for who is logged in.
+    """
     aside.free()  # the run may need the memory
     words = [os.fspath(word) for word in given]
     if detach:
@@ -162,7 +173,7 @@ def start(
             host=socket.gethostname(),
             pid=os.getpid(),
         )
-        sources = [asked_for(one) for one in expand(words)]
+        sources = [asked_for(one, by) for one in expand(words)]
         engine: Engine
         if settings.execution.engine == "ray":
             engine = launch(settings, plugins, pipeline, row, sources)
@@ -178,10 +189,10 @@ def start(
     return live.keep(handle)
 
 
-def asked_for(found: Expanded) -> Expanded:
+def asked_for(found: Expanded, by: str | None = None) -> Expanded:
     """A source, and who asked for it."""
     if isinstance(found, Source):
-        return found.model_copy(update={"requested_by": user()})
+        return found.model_copy(update={"requested_by": by or user()})
     return found
 
 
@@ -215,14 +226,27 @@ def _found(
     store = open_store(settings, plugins)
     matches = [row.id for row in store.find(Run) if row.id.startswith(run_id)]
     full = matches[0] if len(matches) == 1 else run_id
+    return taken_up(store, full, settings, plugins, file, detach=detach)
+
+
+def taken_up(
+    store: Store,
+    run_id: str,
+    settings: Settings,
+    plugins: PluginManager,
+    file: Path | None,
+    *,
+    detach: bool = False,
+) -> RunHandle:
+    """The same as :func:`attach`, with a store that is open and the run's whole id."""
     again = Again(settings.workspace, file, detach=detach)
     clouds = functools.partial(clouds_of, settings, plugins)
-    if known := live.find(full):
+    if known := live.find(run_id):
         return known
-    row, engine = RunHandle(store, full).row, None
+    row, engine = RunHandle(store, run_id).row, None
     if row.standing == "running" and row.engine == "ray":
         engine = find(settings, plugins, row)
-    return live.seen(RunHandle(store, full, engine=engine, again=again, clouds=clouds))
+    return live.seen(RunHandle(store, run_id, engine=engine, again=again, clouds=clouds))
 
 
 def resume(

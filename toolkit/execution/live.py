@@ -7,7 +7,7 @@ import threading
 from toolkit.errors import StoreError
 from toolkit.execution.run import RunHandle
 
-__all__ = ["current", "find", "keep", "known", "seen"]
+__all__ = ["current", "find", "forget", "keep", "known", "seen"]
 
 _lock = threading.Lock()
 _runs: dict[str, RunHandle] = {}
@@ -33,6 +33,12 @@ def find(run_id: str) -> RunHandle | None:
     with _lock:
         found = _runs.get(run_id)
     return seen(found) if found else None
+
+
+def forget(run_id: str) -> None:
+    """Keep this run no more; its results stay in the store."""
+    with _lock:
+        _runs.pop(run_id, None)
 
 
 def known() -> list[str]:

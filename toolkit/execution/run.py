@@ -114,6 +114,13 @@ class RunHandle(Looks, Reviewing, Anew):
             )
         return self._engine.tally.events()
 
+    def heard(self, after: int = 0) -> tuple[list[Event], int]:
+        """The events after so many, at once, and how many there are by now.
+
+        There are none where the run is driven by another process.
+        """
+        return self._engine.tally.since(after) if self._engine else ([], 0)
+
     def trace(self, path: str | os.PathLike[str]) -> Path:
         """Write what ran when, for ``chrome://tracing`` or https://ui.perfetto.dev.
 

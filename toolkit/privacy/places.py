@@ -73,6 +73,7 @@ def _made(settings: Settings, subject: Subject) -> Iterator[Path]:
     for id_ in subject.video_ids:
         yield from _below(thumbnails / id_[:2] / id_)
         yield from (path for path in [downloads / ".locks" / id_] if path.exists())
+        yield from sorted((workspace / "serve-clips").glob(f"*/{id_}-*"))  # of the HTTP API
     for id_ in subject.source_ids:
         for place in (downloads, downloads / ".part", downloads / ".locks"):
             for path in sorted(place.glob(f"{id_}*")):
