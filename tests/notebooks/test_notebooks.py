@@ -6,13 +6,12 @@ import os
 import shutil
 import time
 import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 import pytest
+from marked import NAME, ending, running
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
@@ -30,34 +29,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "notebooks"
 
 
-def running(mark: str) -> list[str]:
-    """What has the mark in its environment, as whatever a marked process starts has it."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get("NOTEBOOK_MARK") == mark:
-                found.append(" ".join(process.cmdline())[:200])
-    return found
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom(folder: Path, path: Path) -> None:
     read: Any = nbformat.read
     book = read(folder / path.name, as_version=4)
     mark = uuid.uuid4().hex
     where = {"metadata": {"path": str(folder)}}
-    NotebookClient(book, timeout=240, kernel_name="python3", resources=where).execute(
-        env={**os.environ, "NOTEBOOK_MARK": mark}
-    )
-    failed = [
-        output["evalue"]
-        for cell in book.cells
-        for output in cell.get("outputs", ())
-        if output["output_type"] == "error"
-        and "raises-exception" not in cell.metadata.get("tags", ())
-    ]
-    assert not failed
-    until = time.monotonic() + 60
-    while left := running(mark):
-        assert time.monotonic() < until, left
-        time.sleep(0.2)
+    with ending(mark):
+        NotebookClient(book, timeout=240, kernel_name="python3", resources=where).execute(
+            env={**os.environ, NAME: mark}
+        )
+        failed = [
+            output["evalue"]
+            for cell in book.cells
+            for output in cell.get("outputs", ())
+            if output["output_type"] == "error"
+            and "raises-exception" not in cell.metadata.get("tags", ())
+        ]
+        assert not failed
+        until = time.monotonic() + 60
+        while left := running(mark):
+            assert time.monotonic() < until, left
+            time.sleep(0.2)

@@ -10,9 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import toolkit as tk
+from toolkit.execution.ray.machine import LAZILY
 
 os.environ.update(  # before Ray is imported: small, quick to see that a node is gone
+    PYTHONPATH=os.pathsep.join([str(LAZILY), *filter(None, [os.environ.get("PYTHONPATH")])]),
     RAY_USAGE_STATS_ENABLED="0",
     RAY_prestart_worker_first_driver="0",
     RAY_health_check_initial_delay_ms="500",
@@ -26,10 +30,12 @@ STORE_BYTES = 100_000_000
 class Nodes:
     """The cluster: its head, where the runs' coordinators are, and another node."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         from ray.cluster_utils import Cluster
 
         arguments = {"num_cpus": 2, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+        if port:
+            arguments["gcs_server_port"] = port
         self._cluster: Any = Cluster(initialize_head=True, head_node_args=arguments)
         self.address = str(self._cluster.address)
         self.other: Any = None
@@ -47,6 +53,15 @@ class Nodes:
     def replace(self) -> None:
         self._cluster.remove_node(self.other, allow_graceful=False)
         self.add()
+
+    def lose_head(self) -> None:
+        """The head is gone at once, with its control service, coordinators and workers."""
+        head = self._cluster.head_node.all_processes
+        for kind in ("raylet", "gcs_server"):
+            process = psutil.Process(head[kind][0].process.pid)
+            for one in [process, *process.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    one.kill()
 
     def restart_control(self, away_s: float) -> None:
         """The head's control service (GCS) dies, and comes back after a while."""
@@ -99,7 +114,7 @@ class Nodes:
         return list(self.actors(words).values())
 
 
-def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(true: Callable[[], Any], seconds: float = 120.0) -> Any:
     """Wait for something."""
     end = time.monotonic() + seconds
     while not (found := true()):

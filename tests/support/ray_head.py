@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.execution.ray.machine import LAZILY
+
 TOKEN = "5f0e" * 16
 
 _PROGRAM = """
@@ -24,6 +26,7 @@ from pathlib import Path
 import ray
 from ray._private.node import Node
 from ray._private.parameter import RayParams
+from ray._private.utils import write_ray_address
 
 place = Path(sys.argv[1])
 with socket.socket() as taken:
@@ -34,11 +37,13 @@ node = Node(
         include_dashboard=True, dashboard_host="127.0.0.1", dashboard_port=port,
         dashboard_agent_listen_port=0, min_worker_port=0, max_worker_port=0,
         num_cpus=2, object_store_memory=100_000_000, temp_dir=str(place / "r"),
+        no_monitor=True, include_log_monitor=False,
     ),
     head=True, shutdown_at_exit=False, spawn_reaper=True,
 )
 ended = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: ended.set())
+write_ray_address(node.address, str(place / "r"))  # as `ray start` does
 about = {"address": node.address, "dashboard": "http://" + node.webui_url}
 (place / "new.json").write_text(json.dumps(about))
 (place / "new.json").rename(place / "head.json")
@@ -75,10 +80,12 @@ def bare_head() -> Iterator[Head]:
         token_file = place / "token"
         token_file.write_text(TOKEN)
         env = environment(
+            PYTHONPATH=str(LAZILY),
             PATH=os.pathsep.join([str(venv / "bin"), os.environ["PATH"]]),
             RAY_AUTH_MODE="token",
             RAY_AUTH_TOKEN_PATH=str(token_file),
             RAY_USAGE_STATS_ENABLED="0",
+            RAY_prestart_worker_first_driver="0",
         )
         with (place / "log").open("w") as log:
             command = [str(venv / "bin" / "python"), "-c", _PROGRAM, str(place)]
@@ -93,6 +100,9 @@ def bare_head() -> Iterator[Head]:
             yield Head(about["address"], about["dashboard"], token_file)
         finally:
             head.send_signal(signal.SIGTERM)
-            head.wait(60)
+            try:
+                head.wait(60)
+            finally:
+                head.kill()  # and what it has started ends with it
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from cloud_servers import credentials
 from fault_proxy import Proxy
+from marked import NAME, ending
 from ray_cluster import Nodes
 from ray_head import Head, bare_head
 
@@ -24,6 +26,15 @@ LOOKS = [
     ClipTruth("green", "triangle", "one", "up", "cyan", "day"),
     ClipTruth("red", "square", "two", "right", "pink", "day"),
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def swept() -> Iterator[None]:
+    """Whatever became of the tests, no cluster and no process of theirs stays."""
+    mark = uuid.uuid4().hex
+    with ending(mark), pytest.MonkeyPatch.context() as patch:
+        patch.setenv(NAME, mark)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -75,14 +86,20 @@ Submit = Callable[..., tk.RunHandle]
 
 
 @pytest.fixture
-def submit(nodes: Nodes, workspace: Path) -> Submit:
-    """Starts a run on the cluster."""
+def submit(nodes: Nodes, workspace: Path) -> Iterator[Submit]:
+    """Starts a run on the cluster, which holds no workers any more after the test."""
+    runs: list[tk.RunHandle] = []
 
     def start(sources: Any, **settings: Any) -> tk.RunHandle:
         settings.setdefault("workspace", workspace)
         settings.setdefault("analyzer", "signals")
         options = {"address": nodes.address, "ship": "nothing", "scans_max": 2}
         options |= settings.pop("ray", {})
-        return tk.submit(sources, engine="ray", ray=options, **settings)
+        runs.append(tk.submit(sources, engine="ray", ray=options, **settings))
+        return runs[-1]
 
-    return start
+    yield start
+    for run in runs:
+        run.cancel()  # as after a failed assertion
+    for run in runs:
+        run.wait(60)

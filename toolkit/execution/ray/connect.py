@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -58,6 +60,15 @@ class Connection:
                 if not _open:
                     ray.shutdown()
 
+    def reachable(self) -> bool:
+        """Whether the head's control service is there."""
+        host, _, port = self.address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+        except OSError:
+            return False
+        return True
+
     def __enter__(self) -> Self:
         return self
 
@@ -76,6 +87,7 @@ def need_ray() -> None:
     Raises:
         ClusterError: It is not.
     """
+    sys.path.insert(0, str(machine.LAZILY))
     try:
         import grpc  # noqa: F401 - of ray[default], and not of ray alone
         import ray  # noqa: F401
@@ -84,6 +96,8 @@ def need_ray() -> None:
             f"Ray is not installed ({error}).",
             hint="Install it with: pip install 'video-analysis-toolkit[ray]'",
         ) from error
+    finally:
+        sys.path.remove(str(machine.LAZILY))
 
 
 def connect(settings: Settings, plugins: PluginManager, *, start: bool = True) -> Connection:
@@ -171,19 +185,33 @@ def _scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
+@contextlib.contextmanager
+def _outliving() -> Iterator[None]:
+    """Ray ends a process a minute after its cluster's head went, which is not for it to decide."""
+    name = "RAY_gcs_rpc_server_reconnect_timeout_s"
+    before = os.environ.get(name)
+    os.environ[name] = str(before or 3600)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+
+
 def _init(settings: Settings, address: str, env: dict[str, Any], *, started: bool) -> Connection:
     import ray
     from ray.exceptions import RayError
 
     try:
-        context = ray.init(
-            address=address,
-            namespace=settings.ray.namespace,
-            runtime_env=env or None,
-            log_to_driver=False,  # it would print into whichever notebook cell runs just then
-            logging_level=logging.WARNING,
-            configure_logging=False,
-        )
+        with _outliving():
+            context = ray.init(
+                address=address,
+                namespace=settings.ray.namespace,
+                runtime_env=env or None,
+                log_to_driver=False,  # it would print into whichever notebook cell runs just then
+                logging_level=logging.WARNING,
+                configure_logging=False,
+            )
     except (OSError, RuntimeError, ValueError, RayError) as error:
         ray.shutdown()
         raise ClusterError(

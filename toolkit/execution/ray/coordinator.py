@@ -60,6 +60,7 @@ class Coordinator:
         row: The run's row.
         given: The run's sources, and the words that led to none.
         runtime_env: What Ray is to prepare for a worker.
+        alone: Whether the cluster is this machine, to which none can be added.
     """
 
     def __init__(
@@ -69,7 +70,10 @@ class Coordinator:
         row: Run,
         given: Sequence[Expanded],
         runtime_env: dict[str, Any],
+        *,
+        alone: bool,
     ) -> None:
+        self._alone = alone
         self._parcel, self._keys, self._given = parcel, keys, given
         self._row = row.model_copy(update={"host": socket.gethostname(), "pid": os.getpid()})
         self._runtime_env = runtime_env
@@ -95,7 +99,9 @@ class Coordinator:
         made = plugins.make(Store, "store", settings.store.plugin, settings)
         cancel = Cancel()
         self._store = PatientStore(made.component, cancel)
-        agency = Agency(self._row.id, order, settings.ray, self._keys, self._runtime_env)
+        agency = Agency(
+            self._row.id, order, settings.ray, self._keys, self._runtime_env, alone=self._alone
+        )
         crew = RayCrew(settings, plugins, self._keys, self._store, "drive")
         room = Room(settings.sampling)
         pipeline = RemotePipeline(settings, plugins, crew, agency.hire_spare("scan"), room)

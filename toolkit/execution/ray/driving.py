@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from toolkit.errors import CancelledError
+from toolkit.errors import CancelledError, ClusterError
 from toolkit.execution.channel import Channel
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.ray.hands import Hand, spent
@@ -159,6 +159,11 @@ class RayEngine(LocalEngine):
             self.tally.man(stage, len(ready), sum(hand.busy for hand in ready), span_s)
         self._gauges.show(self.tally.progress())
         if self.cancel.asked:
+            return
+        try:
+            self._agency.check()
+        except ClusterError as error:
+            self._abort(error)
             return
         room = self._agency.room()
         for pool in pools:

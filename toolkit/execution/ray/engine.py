@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,7 +25,9 @@ __all__ = ["RayRun", "find", "launch"]
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.5
-_ANSWER_S = 30.0  # what a coordinator gets to answer: its node may be busy
+_ANSWER_S = 5.0  # for so long nothing else is looked at
+_AWAY_S = 30.0  # what a head gets to come back; after a minute Ray's other processes end
+_BEGIN_S = 300.0  # on a machine that is busy with twenty other things; alone it takes two seconds
 
 
 class RayRun:
@@ -43,6 +46,8 @@ class RayRun:
         self._connection = connection
         self._coordinator = coordinator
         self._heard = (0, 0)
+        self._asked: Any = None
+        self._there = time.monotonic()
         if self._listen():
             self._leave()
             return
@@ -68,20 +73,46 @@ class RayRun:
     def _listen(self) -> bool:
         """Hear how the run is; says whether it is over."""
         import ray
+        from ray.exceptions import ActorUnavailableError, GetTimeoutError
 
         try:
-            call = self._coordinator.state.options(concurrency_group="control")
-            state: State = ray.get(call.remote(*self._heard), timeout=_ANSWER_S)
-            self._heard = state.heard
-            self.tally.hear(state.progress, state.events, state.spans)
-            if state.ended:
-                self.error = state.error
-                farewell = self._coordinator.farewell.options(concurrency_group="control")
-                ray.get(farewell.remote(), timeout=_ANSWER_S)
+            if self._asked is None:
+                call = self._coordinator.state.options(concurrency_group="control")
+                self._asked = call.remote(*self._heard)
+            state: State = ray.get(self._asked, timeout=_ANSWER_S)
+        except GetTimeoutError:  # it may be busy
+            return self._lost()
+        except ActorUnavailableError:
+            self._asked = None
+            return self._lost()
         except Exception as error:  # noqa: BLE001 - gone with its node, or ended already
             log.info("The coordinator is gone: %s", error)
             return True
+        self._asked, self._there = None, time.monotonic()
+        self._heard = state.heard
+        self.tally.hear(state.progress, state.events, state.spans)
+        if state.ended:
+            self.error = state.error
+            with suppress(Exception):  # it ends by itself, too
+                farewell = self._coordinator.farewell.options(concurrency_group="control")
+                ray.get(farewell.remote(), timeout=_ANSWER_S)
         return state.ended
+
+    def _lost(self) -> bool:
+        """Whether the cluster's head has been away for too long, which is then the error."""
+        now, address = time.monotonic(), self._connection.address
+        if self._connection.reachable():
+            self._there = now
+        elif now - self._there > _AWAY_S:
+            self.error = ClusterError(
+                f"The head {address} of the run's cluster has been away for {_AWAY_S:.0f} s.",
+                hint="What was found is in the store, and run.resume() goes on from there, on any "
+                "cluster. Should the head have come back meanwhile, toolkit.attach finds the run.",
+                retriable=True,
+                address=address,
+            )
+            return True
+        return False
 
     def _leave(self) -> None:
         self.tally.end()
@@ -109,6 +140,7 @@ def launch(
     pipeline.close()
     need_ray()
     import ray
+    from ray.exceptions import GetTimeoutError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     connection = connect(settings, plugins)
@@ -127,14 +159,23 @@ def launch(
         )
         parcel = Parcel.of(settings)
         try:
-            coordinator = actor.remote(parcel, keys, row, given, connection.runtime_env)
+            asked = parcel, keys, row, given, connection.runtime_env
+            coordinator = actor.remote(*asked, alone=connection.started)
         except ValueError as error:  # the name is taken
             raise ClusterError(
                 f"The run {row.id} is on the cluster already.",
                 hint="Look at it with toolkit.attach.",
             ) from error
         try:
-            ray.get(coordinator.start.remote())
+            ray.get(coordinator.start.remote(), timeout=_BEGIN_S)
+        except GetTimeoutError as error:
+            with suppress(Exception):
+                ray.kill(coordinator)
+            raise ClusterError(
+                f"The run's coordinator did not begin within {_BEGIN_S:.0f} s.",
+                hint="This machine may be too busy, or lack memory for one process more.",
+                retriable=True,
+            ) from error
         except Exception as error:
             with suppress(Exception):
                 ray.kill(coordinator)
@@ -151,9 +192,11 @@ def launch(
 def find(settings: Settings, plugins: PluginManager, row: Run) -> RayRun | None:
     """A run that goes on on its cluster; None where it does not, or there is no way to it."""
     try:
-        import ray
-    except ImportError:
+        need_ray()
+    except ClusterError:
         return None
+    import ray
+
     cluster = row.settings.get("ray")
     if isinstance(cluster, dict):
         there = {name: cluster.get(name, "") for name in ("address", "namespace", "token_file")}

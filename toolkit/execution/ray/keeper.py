@@ -26,6 +26,7 @@ def keep(folder: Path, object_store_mb: int) -> None:
     from filelock import FileLock
     from ray._private.node import Node
     from ray._private.parameter import RayParams
+    from ray._private.utils import write_ray_address
 
     # Sockets are in there, and their paths may have 104 characters only.
     place = tempfile.mkdtemp(prefix="tk-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108
@@ -40,6 +41,9 @@ def keep(folder: Path, object_store_mb: int) -> None:
             max_worker_port=0,
             object_store_memory=object_store_mb * 1_000_000 or None,
             temp_dir=place,
+            # Nothing can be added to one machine, and nobody has logs printed.
+            no_monitor=True,
+            include_log_monitor=False,
         ),
         head=True,
         shutdown_at_exit=False,
@@ -47,6 +51,8 @@ def keep(folder: Path, object_store_mb: int) -> None:
     )
     stopped = threading.Event()
     try:
+        # Where other clusters are on this machine, a job would run on any of them.
+        write_ray_address(node.address, place)
         context = ray.init(address=node.address, log_to_driver=False, logging_level=logging.WARNING)
         for name in (signal.SIGTERM, signal.SIGINT):  # after Ray, which has its own
             signal.signal(name, lambda *_: stopped.set())

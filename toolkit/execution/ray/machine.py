@@ -24,10 +24,13 @@ from toolkit.config import Settings, redact
 from toolkit.errors import ClusterError
 from toolkit.stages.private import made, opened
 
-__all__ = ["Cluster", "cluster", "end", "folder_of", "read_cluster", "write_cluster"]
+__all__ = ["LAZILY", "Cluster", "cluster", "end", "folder_of", "read_cluster", "write_cluster"]
 
-_START_S = 120.0
+LAZILY = Path(__file__).with_name("lazily")
+"""Goes before other places in the module path of whatever imports Ray: see what is in there."""
+_START_S = 300.0  # on a machine that is busy with twenty other things; alone it takes five seconds
 _END_S = 30.0
+_SLOW = "timed out during startup"  # what Ray says after half a minute, which it lets nobody set
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,15 @@ def end(folder: Path) -> bool:
     found = read_cluster(folder)
     if not found:
         return False
-    os.kill(found.pid, signal.SIGTERM)
-    until = time.monotonic() + _END_S
-    while born_s(found.pid) == found.born_s:
-        if time.monotonic() > until:
-            raise ClusterError(f"The cluster's process {found.pid} does not end.", pid=found.pid)
-        time.sleep(0.1)
-    return True
+    for number, seconds in ((signal.SIGTERM, _END_S), (signal.SIGKILL, _END_S)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, number)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if born_s(found.pid) != found.born_s:
+                return True  # killed, it takes the others with it all the same
+            time.sleep(0.1)
+    raise ClusterError(f"The cluster's process {found.pid} does not end.", pid=found.pid)
 
 
 def _start(settings: Settings, folder: Path) -> Cluster:
@@ -133,38 +138,62 @@ def _start(settings: Settings, folder: Path) -> Cluster:
     if (killed := _told(folder)) and Path(killed.place).name.startswith("tk-"):
         shutil.rmtree(killed.place, ignore_errors=True)
     (folder / "cluster.json").unlink(missing_ok=True)
+    environment = _environment(settings, token_file)
+    command = [sys.executable, "-m", "toolkit.execution.ray.keeper"]
+    said = folder / "keeper.log"
+    until = time.monotonic() + _START_S
+    while True:
+        with opened(said, "w", encoding="utf-8") as log:
+            keeper = subprocess.Popen(  # noqa: S603 - ourselves
+                [*command, str(folder), str(settings.ray.object_store_mb)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        while time.monotonic() < until and keeper.poll() is None:
+            if found := read_cluster(folder):
+                return found
+            time.sleep(0.1)
+        late = keeper.poll() is None
+        keeper.kill()
+        keeper.wait()
+        text = redact(said.read_text(encoding="utf-8", errors="replace")).strip()
+        if late or _SLOW not in text:
+            break
+    reason = f"not within {_START_S:.0f} s" if late else (text or "no word").splitlines()[-1]
+    raise ClusterError(
+        f"No Ray cluster of this machine could be started: {reason}",
+        hint=f"{said} has the whole of it."
+        + (" The machine may be too busy: try again when it is less so." if late else ""),
+        retriable=late,
+    )
+
+
+def _environment(settings: Settings, token_file: Path) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in _NOT_PASSED_ON}
     environment |= {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file),
         "RAY_USAGE_STATS_ENABLED": str(int(settings.ray.usage_stats)),
+        # A job's `python` is this one, too.
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        ),
+        "PYTHONPATH": os.pathsep.join([str(LAZILY), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    # A job's `python` is this one, too.
-    environment["PATH"] = os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    )
-    command = [sys.executable, "-m", "toolkit.execution.ray.keeper"]
-    said = folder / "keeper.log"
-    with opened(said, "w", encoding="utf-8") as log:
-        keeper = subprocess.Popen(  # noqa: S603 - ourselves
-            [*command, str(folder), str(settings.ray.object_store_mb)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-        )
-    until = time.monotonic() + _START_S
-    while time.monotonic() < until and keeper.poll() is None:
-        if found := read_cluster(folder):
-            return found
-        time.sleep(0.1)
-    keeper.terminate()
-    lines = redact(said.read_text(encoding="utf-8", errors="replace")).strip().splitlines()
-    raise ClusterError(
-        f"No Ray cluster of this machine could be started: {lines[-1] if lines else 'no word'}",
-        hint=f"{said} has the whole of it.",
-    )
+    return _WAITS | environment
 
 
+# Ray gives some of its own processes half a minute to start, which a busy machine may need longer
+# for; and it would start workers before anybody has asked for one.
+_WAITS = {
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "240",
+    "RAY_gcs_server_port_wait_time_s": "240",
+    "RAY_raylet_start_wait_time_s": "240",
+    "RAY_worker_register_timeout_seconds": "240",
+    "RAY_agent_register_timeout_ms": "240000",
+    "RAY_prestart_worker_first_driver": "0",
+}
 _NOT_PASSED_ON = frozenset({"RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_JOB_CONFIG_JSON_ENV_VAR"})

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.config.ray import RaySettings
+from toolkit.errors import ClusterError
 from toolkit.execution.ray.hands import Hand
 from toolkit.execution.ray.keys import Keys, Role
 from toolkit.execution.ray.workers import Order, Worker
@@ -19,6 +20,7 @@ __all__ = ["Agency", "Pool"]
 log = logging.getLogger(__name__)
 _LATE_S = 60.0
 _STARVED_S = 5.0
+_HOPELESS_S = 600.0  # where no machine can be added
 _IDLE_S = 20.0  # what is idle for so long makes room for others
 
 
@@ -83,6 +85,12 @@ class Pool:
             for hand in here:
                 hand.hire_again()
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether it has workers, and none of them has come up for very long."""
+        since, here = time.monotonic() - _HOPELESS_S, self.working
+        return bool(here) and all(not hand.ready and hand.hired_at < since for hand in here)
+
     def complain(self) -> None:
         """Tell once if a worker has been waiting for a while for a node with room for it."""
         late = time.monotonic() - _LATE_S
@@ -113,6 +121,7 @@ class Agency:
         options: The section ``[ray]``.
         keys: Of the run's analyzers.
         runtime_env: What Ray is to prepare for a worker.
+        alone: Whether the cluster is this machine, to which none can be added.
     """
 
     def __init__(
@@ -122,9 +131,12 @@ class Agency:
         options: RaySettings,
         keys: Keys,
         runtime_env: dict[str, Any],
+        *,
+        alone: bool,
     ) -> None:
         import ray
 
+        self._alone = alone
         self._run_id, self._order, self._options = run_id, order, options
         self._runtime_env = runtime_env
         self._numbers = itertools.count()
@@ -182,6 +194,22 @@ class Agency:
                 options["accelerator_type"] = self._options.accelerator_type
         actor = self._worker.options(**options).remote()
         return actor, actor.prepare.remote(self._orders[role, place])
+
+    def check(self) -> None:
+        """See that workers come up.
+
+        Raises:
+            ClusterError: A stage has had none for very long, and nothing can be done about it.
+        """
+        for pool in self.pools:
+            if self._alone and pool.hopeless:
+                raise ClusterError(
+                    f"No worker of the stage '{pool.stage}' came up in {_HOPELESS_S / 60:.0f} "
+                    "minutes.",
+                    hint="This machine may be too busy, or lack memory for one process more. "
+                    "What was found is in the store: run.resume() goes on from there.",
+                    retriable=True,
+                )
 
     def cores(self) -> float:
         """Cores of the run's workers that are up."""
