@@ -27,6 +27,7 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import synthetic
 import toolkit as tk
+from toolkit.execution.ray.machine import LAZILY
 from toolkit.testing.clips import Shot, write_film
 from toolkit.testing.world import ClipTruth
 
@@ -53,7 +54,16 @@ def main() -> None:
     options = parser.parse_args()
     from ray.cluster_utils import Cluster
 
-    arguments = {"num_cpus": CORES, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    # As a cluster of this machine is started.
+    paths = [str(LAZILY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    arguments = {
+        "num_cpus": CORES,
+        "object_store_memory": STORE_BYTES,
+        "include_dashboard": False,
+        "include_log_monitor": False,
+        "no_monitor": True,
+    }
     cluster: Any = Cluster(initialize_head=True, head_node_args=arguments)
     try:
         with tempfile.TemporaryDirectory() as name:

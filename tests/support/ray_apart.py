@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ray_cluster import STORE_BYTES, until
+from ray_cluster import SMALL, STORE_BYTES, until
 
 # Seconds until a node that does not answer is given up: about four.
 GIVEN_UP = {"RAY_health_check_timeout_ms": "1000"}
@@ -63,9 +63,9 @@ class Apart:
             self._cluster = Cluster(
                 initialize_head=True,
                 head_node_args={
-                    "num_cpus": 2,
-                    "object_store_memory": STORE_BYTES,
+                    **SMALL,
                     "include_dashboard": False,
+                    "no_monitor": True,
                     "node_ip_address": self._ours,
                 },
             )

@@ -25,6 +25,7 @@ os.environ.update(  # before Ray is imported: small, quick to see that a node is
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
 )
 STORE_BYTES = 100_000_000
+SMALL = {"num_cpus": 2, "object_store_memory": STORE_BYTES, "include_log_monitor": False}
 
 
 class Nodes:
@@ -33,7 +34,7 @@ class Nodes:
     def __init__(self, port: int = 0) -> None:
         from ray.cluster_utils import Cluster
 
-        arguments = {"num_cpus": 2, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+        arguments: dict[str, Any] = {**SMALL, "include_dashboard": False, "no_monitor": True}
         if port:
             arguments["gcs_server_port"] = port
         self._cluster: Any = Cluster(initialize_head=True, head_node_args=arguments)
@@ -42,9 +43,7 @@ class Nodes:
         self.add()
 
     def add(self) -> None:
-        self.other = self._cluster.add_node(
-            num_cpus=2, num_gpus=2, object_store_memory=STORE_BYTES, wait=True
-        )
+        self.other = self._cluster.add_node(num_gpus=2, wait=True, **SMALL)
 
     def lose(self) -> None:
         """The other node is gone at once, with all that runs there."""

@@ -93,7 +93,7 @@ def submit(nodes: Nodes, workspace: Path) -> Iterator[Submit]:
     def start(sources: Any, **settings: Any) -> tk.RunHandle:
         settings.setdefault("workspace", workspace)
         settings.setdefault("analyzer", "signals")
-        options = {"address": nodes.address, "ship": "nothing", "scans_max": 2}
+        options = {"address": nodes.address, "ship": "nothing", "scans_max": 2, "analyzers_max": 1}
         options |= settings.pop("ray", {})
         runs.append(tk.submit(sources, engine="ray", ray=options, **settings))
         return runs[-1]

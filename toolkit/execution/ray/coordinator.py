@@ -13,12 +13,12 @@ from toolkit import logs
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.ray.driving import RayEngine
 from toolkit.execution.ray.keys import Keys, RayCrew, Role
+from toolkit.execution.ray.order import Order
 from toolkit.execution.ray.parcel import Parcel
 from toolkit.execution.ray.pools import Agency
 from toolkit.execution.ray.remote import RemotePipeline
 from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.stores import PatientStore
-from toolkit.execution.ray.workers import Order
 from toolkit.execution.trace import Span
 from toolkit.records import Record, Run
 from toolkit.sources import Expanded

@@ -157,7 +157,8 @@ class RayEngine(LocalEngine):
             ready = [hand for pool in mine for hand in pool.working if hand.ready]
             span_s = sum(hand.span_s for pool in mine for hand in pool.hands)
             self.tally.man(stage, len(ready), sum(hand.busy for hand in ready), span_s)
-        self._gauges.show(self.tally.progress())
+        progress = self.tally.progress()
+        self._gauges.show(progress)
         if self.cancel.asked:
             return
         try:
@@ -167,7 +168,9 @@ class RayEngine(LocalEngine):
             return
         room = self._agency.room()
         for pool in pools:
-            for _ in range(pool.wants(self._backlog(pool), room)):
+            done = progress.stages[pool.stage]
+            item_s = done.seconds / done.done * self._size(pool) if done.done else 0.0
+            for _ in range(pool.wants(self._backlog(pool), item_s, room)):
                 self._grow(pool)
                 for name, need in pool.needs.items():
                     room[name] = room.get(name, 0.0) - need
@@ -183,8 +186,13 @@ class RayEngine(LocalEngine):
             most = self.pipeline.settings.execution.scene_queue
             full = any(len(look) * 2 > most for look in self._looks)
             return 0 if full else len(self._videos)
-        size = self.pipeline.crew.analyzers[pool.place].component.batch_size
-        return len(self._looks[pool.place]) // size
+        return len(self._looks[pool.place]) // self._size(pool)
+
+    def _size(self, pool: Pool) -> int:
+        """How many items a worker takes at once."""
+        if pool.stage != "analyze":
+            return 1
+        return self.pipeline.crew.analyzers[pool.place].component.batch_size
 
     def _grow(self, pool: Pool) -> None:
         targets: dict[str, tuple[Callable[[], None], list[Channel[Any]], int]] = {

@@ -47,7 +47,7 @@ class Hand:
         self.node = ""
         self.retired = False
         self.hired_at = math.inf  # of the worker that it has or waits for
-        self.quiet_since = time.monotonic()
+        self.quiet_since = self.busy_since = time.monotonic()
         self.span_s = 0.0
 
     @property
@@ -148,7 +148,7 @@ class Hand:
         """Iterate over :meth:`toolkit.execution.ray.workers.Worker.scan`.
 
         Each item is (work, thumbnail), with a reference for ``work.frames``; at most ``ahead``
-        items are made before they are asked for.
+        messages are made before they are asked for.
         """
         import ray
 
@@ -159,10 +159,12 @@ class Hand:
         ):
             try:
                 for reference in references:
-                    work, thumbnail, framed, shift = ray.get(reference)
-                    work.frames = next(references) if framed else None
-                    self._noted(Done(None, shift))
-                    yield work, thumbnail
+                    bundle, framed = ray.get(reference)
+                    if framed:
+                        bundle[-1][0].frames = next(references)
+                    for work, thumbnail, shift in bundle:
+                        self._noted(Done(None, shift))
+                        yield work, thumbnail
             except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
                 raise told(error) from None
 
@@ -171,6 +173,8 @@ class Hand:
         call = getattr(actor, method).options(name=name or method, **options)
         with self._lock:  # so that the calls are in the order in which the worker gets them
             ticket = object()
+            if not self._calls:
+                self.busy_since = time.monotonic()
             self._calls.append(ticket)
             reference = call.remote(*arguments, **named)
         return _Call(self, reference, actor, ticket)

@@ -13,13 +13,15 @@ from toolkit.config.ray import RaySettings
 from toolkit.errors import ClusterError
 from toolkit.execution.ray.hands import Hand
 from toolkit.execution.ray.keys import Keys, Role
-from toolkit.execution.ray.workers import Order, Worker
+from toolkit.execution.ray.order import Order
+from toolkit.execution.ray.workers import Worker
 
 __all__ = ["Agency", "Pool"]
 
 log = logging.getLogger(__name__)
 _LATE_S = 60.0
 _STARVED_S = 5.0
+_WORTH_S = 2.0  # what the others would need for what waits; to start one takes a second or two
 _HOPELESS_S = 600.0  # where no machine can be added
 _IDLE_S = 20.0  # what is idle for so long makes room for others
 
@@ -45,10 +47,20 @@ class Pool:
     hands: list[Hand] = field(default_factory=list)
     _told: bool = False
 
-    def wants(self, waiting: int, room: dict[str, float]) -> int:
-        """How many workers more are of use: at most as many as there are, so that it doubles."""
+    def wants(self, waiting: int, item_s: float, room: dict[str, float]) -> int:
+        """How many workers more are of use: at most as many as there are, so that it doubles.
+
+        Args:
+            waiting: How many items wait.
+            item_s: How long an item took so far.
+            room: What is free on the cluster.
+        """
         here = self.working
         if not waiting or any(not hand.ready for hand in here):
+            return 0
+        now = time.monotonic()
+        item_s = max([item_s, *(now - hand.busy_since for hand in here if hand.busy)])
+        if waiting * item_s < _WORTH_S * len(here):
             return 0
         more = min(waiting, max(1, len(here)))
         return min(more, self.most - len(here)) if self.most else min(more, self.fits(room))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from toolkit.errors import (
     TagError,
     ToolkitError,
 )
-from toolkit.execution.ray.keys import Keys, RayCrew, Role
+from toolkit.execution.ray.keys import RayCrew
 from toolkit.execution.ray.listed import Listed
-from toolkit.execution.ray.parcel import Parcel
-from toolkit.execution.ray.shifts import Clock, Done
+from toolkit.execution.ray.order import Order
+from toolkit.execution.ray.shifts import Clock, Done, Shift
 from toolkit.execution.ray.stores import RemoteStore
 from toolkit.outlines import Outline
 from toolkit.piecework import Piecework
@@ -34,32 +34,10 @@ from toolkit.stages.download import Playlist
 from toolkit.vault.files import opened
 from toolkit.work import Trouble, Work, wrapped
 
-__all__ = ["Order", "Worker"]
+__all__ = ["Worker"]
 
 _TELL_S = 0.5  # how often a download says how far it is
-
-
-@dataclass(frozen=True, repr=False)
-class Order:
-    """What a worker is hired for.
-
-    Attributes:
-        run_id: The run.
-        parcel: Settings and plugins.
-        keys: What all workers have to agree on.
-        role: What this one does.
-        place: Which analyzer it is.
-        coordinator: The handle of the run's coordinator.
-        home: The node where the workspace is.
-    """
-
-    run_id: str
-    parcel: Parcel
-    keys: Keys
-    role: Role
-    place: int
-    coordinator: Any
-    home: str
+_BUNDLE_S = 0.3  # how long a scene waits for others
 
 
 class Worker:
@@ -151,13 +129,17 @@ class Worker:
     def scan(
         self, source: Source, video: Video, piece: Sequence[Outline] | None, *, known: bool
     ) -> Iterator[Any]:
-        """Each scene as (work without frames, thumbnail, whether frames follow, shift), frames.
+        """Scenes in bundles: (work without frames, thumbnail, shift) each, whether frames follow.
 
-        The frames of a scene that somebody has to look at come as an item of their own, which
-        stays in the object store: whoever reads this takes no copy of them. Of a file that is
-        scanned in parts, a piece alone. ``known``: whether the store has any of its scenes.
+        The frames of a bundle's last scene come as an item of their own, which stays in the object
+        store: whoever reads this takes no copy of them. Scenes that nobody has to look at wait for
+        the next, for a moment, as a message costs both ends more than what is in it. Of a file
+        that is scanned in parts, a piece alone. ``known``: whether the store has any of its scenes.
         """
         logs.about(self._order.run_id, video.id)
+        since = time.monotonic()
+        bundle: list[tuple[Work, bytes | None, Shift]] = []
+        trouble: ToolkitError | None = None
         self._clock.begin()
         try:
             video = self._here(source, video)
@@ -171,13 +153,21 @@ class Worker:
             for work in works:
                 frames, work.frames = work.frames, None
                 shift = self._clock.end()
-                yield work, self._thumbnail(work), frames is not None, shift
+                bundle.append((work, self._thumbnail(work), shift))
+                if frames is not None or shift.end_s - since > _BUNDLE_S:
+                    yield bundle, frames is not None
+                    bundle = []
                 if frames is not None:
                     yield frames
                 del frames  # while the next scene is read
+                since = since if bundle else time.monotonic()
                 self._clock.begin()
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
-            raise self._pipeline.blamed("scan", error) from None
+            trouble = self._pipeline.blamed("scan", error)
+        if bundle:
+            yield bundle, False
+        if trouble:
+            raise trouble from None
 
     def plan(self, source: Source, video: Video) -> Done:
         """See :class:`toolkit.piecework.Piecework`, and so below."""
