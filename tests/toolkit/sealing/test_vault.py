@@ -161,7 +161,7 @@ def test_the_keyring_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     keyring = pytest.importorskip("keyring")
     from keyring.backend import KeyringBackend
 
-    class Memory(KeyringBackend):  # type: ignore[misc]
+    class Memory(KeyringBackend):
         priority = 1
         kept: dict[tuple[str, str], str] = {}  # noqa: RUF012
 
@@ -175,7 +175,7 @@ def test_the_keyring_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
             del self.kept[service, username]
 
     before = keyring.get_keyring()
-    keyring.set_keyring(Memory())
+    keyring.set_keyring(Memory())  # type: ignore[no-untyped-call]
     try:
         with pytest.raises(EncryptionError, match="has no key"):
             keys_of(Privacy(keyring="archive"), tmp_path)
