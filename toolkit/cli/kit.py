@@ -62,8 +62,8 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Plugins by NAME or STAGE.NAME, or a plugin FILE.py; without, all that need "
-            "nothing else.",
+            help="Plugins by NAME or STAGE.NAME, or a plugin FILE.py; without, those that the "
+            "config chooses.",
         ),
     ] = None,
     place: Annotated[
@@ -107,9 +107,9 @@ def _targets(setup: Setup, names: list[str], place: str) -> list[dict[str, Any]]
         PluginError: A plugin is not there, or broken.
         ConfigError: A store or storage was named without a place.
     """
-    from toolkit.hooks.manager import PluginManager, discover, load_file
+    from toolkit.hooks.manager import PluginManager, load_file
 
-    manager = discover(setup.read())
+    settings, manager = setup.load()
     found: list[dict[str, Any]] = []
     for name in names:
         if name.endswith(".py"):
@@ -130,7 +130,8 @@ def _targets(setup: Setup, names: list[str], place: str) -> list[dict[str, Any]]
             if one["why"]:
                 raise ConfigError(f"{one['name']} cannot be checked: {one['why']}.")
         return found
-    return [_target(setup, one, place, None, named=False) for one in _all(manager)] + [
+    chosen = [one for one in _all(manager) if one[2] is None or one[1] in settings.chosen(one[0])]
+    return [_target(setup, one, place, None, named=False) for one in chosen] + [
         {"stage": "", "name": broken.provider, "why": broken.reason, "broken": True}
         for broken in manager.broken
     ]

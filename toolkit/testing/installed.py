@@ -96,15 +96,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Opening:
-    """Opens the store of a target, in whichever process."""
+    """Opens the store of a target at a place of its own, in whichever process."""
 
     target: Target
     folder: Path
-    values: dict[str, str]
+    place: dict[str, str]
 
     def __call__(self) -> Store:
-        options = self.target.options().model_copy(update=self.values)
-        store = self.target.plugin().factory(options, Context(self.folder, self.folder))
+        plugin, options = self.target.plugin(), self.target.options()
+        placed = type(options).model_validate({**options.model_dump(), **self.place})
+        store = plugin.factory(placed, Context(self.folder, self.folder))
         assert isinstance(store, Store)
         return store
 
@@ -155,12 +156,22 @@ class TestStore(Installed, StoreSuite):
     streamed = 20_000
 
     @pytest.fixture
-    def open_store(self, target: Target, tmp_path: Path) -> OpenStore:
+    def place(self, target: Target, tmp_path: Path) -> dict[str, str]:
+        """The option that says where the store is: never where the config has it."""
         plugin: Any = target.plugin()
         place = target.place.replace("{}", f"check_{new_id()}")
         if plugin.suffixes and not place:
             place = str(tmp_path / f"store{plugin.suffixes[0]}")
-        return Opening(target, tmp_path, {plugin.place: place} if place and plugin.place else {})
+        return {plugin.place: place} if place and plugin.place else {}
+
+    @pytest.fixture
+    def options(self, target: Target, place: dict[str, str]) -> Options:
+        options = target.options()
+        return type(options).model_validate({**options.model_dump(), **place})
+
+    @pytest.fixture
+    def open_store(self, target: Target, tmp_path: Path, place: dict[str, str]) -> OpenStore:
+        return Opening(target, tmp_path, place)
 
 
 class TestStorage(Installed, StorageSuite):

@@ -66,7 +66,8 @@ class StoreSuite(PluginSuite, SearchSuite, LimitsSuite, ErasingSuite):
         """
         if plugin.place and plugin.suffixes:
             path = tmp_path / f"store{plugin.suffixes[0]}"
-            options = options.model_copy(update={plugin.place: str(path)})
+            values = {**options.model_dump(), plugin.place: str(path)}
+            options = type(options).model_validate(values)
         opened: OpenStore = functools.partial(plugin.factory, options, context)  # type: ignore[assignment]
         return opened
 

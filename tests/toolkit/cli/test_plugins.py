@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from toolkit.hooks.specs import KINDS, LIFECYCLE
 from toolkit.hooks.starter import STARTERS
+from toolkit.testing.mongod import NoMongodError, binary, mongod
 
 TAGGER = """
 from toolkit import Tag, TaggerPlugin, hookimpl
@@ -131,6 +133,39 @@ def test_a_storage_is_checked_where_it_may_write(toolkit: Any, tmp_path: Path) -
     (tmp_path / "there").mkdir()
     ended = toolkit("plugins", "check", "storage.fsspec", "--place", f"file://{tmp_path}/there/")
     assert ended.code == 0, ended.out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_server_is_checked_in_databases_of_its_own(toolkit: Any, tmp_path: Path) -> None:
+    try:
+        binary()
+    except NoMongodError as reason:
+        pytest.skip(str(reason))
+    with mongod(tmp_path / "server") as server:
+        ended = toolkit("plugins", "check", "mongodb", "--place", f"{server.uri}/{{}}", "--json")
+        [found] = ended.data["plugins"]
+        client: Any = MongoClient(server.uri)
+        with client:
+            names = set(client.list_database_names()) - {"admin", "config", "local"}
+    assert found["passed"] > 50
+    assert all(name.startswith("check_") for name in names)
+
+
+@pytest.mark.slow
+def test_without_a_name_those_that_the_config_chooses_are_checked(
+    toolkit: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "config.ini").write_text(
+        "[analysis]\nplugin = qwen2vl\n[storage]\nplugin = fsspec\n[plugins]\n"
+        "disabled = pyav, http, ytdlp, planes, sqlite\n"
+    )
+    found = toolkit("plugins", "check", "--json")
+    rows = {one["name"]: one for one in found.data["plugins"]}
+    assert rows.keys() == {"rules", "fsspec", "qwen2vl"}
+    assert rows["rules"]["passed"] > 10
+    assert "--place" in rows["fsspec"]["why"]
+    assert "model" in rows["qwen2vl"]["why"]
 
 
 def test_a_broken_plugin_is_named_with_its_reason(toolkit: Any, tmp_path: Path) -> None:
