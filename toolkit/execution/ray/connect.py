@@ -42,6 +42,7 @@ class Connection:
             nothing uses it any more.
         runtime_env: What tasks and actors need so that our code and plugins are there. They have
             it by themselves; whoever sets more for one of them starts with this.
+        belongs: Whether this process is one of the cluster's own, and stays there.
     """
 
     address: str
@@ -49,6 +50,7 @@ class Connection:
     namespace: str
     started: bool
     runtime_env: dict[str, Any] = field(default_factory=dict)
+    belongs: bool = False
 
     def close(self) -> None:
         """Leave the cluster, unless others of this process still use it."""
@@ -57,7 +59,7 @@ class Connection:
         with _lock:
             if self in _open:
                 _open.remove(self)
-                if not _open:
+                if not _open and not self.belongs:
                     ray.shutdown()
 
     def reachable(self) -> bool:
@@ -115,7 +117,9 @@ def connect(settings: Settings, plugins: PluginManager, *, start: bool = True) -
     need_ray()
     with _lock:
         address = settings.ray.address or os.environ.get("RAY_ADDRESS", "")
-        if _open:
+        if _is_actor():
+            connection = _here(settings)
+        elif _open:
             connection = _share(settings, address)
         elif address:
             connection = _join(settings, plugins, _canonical(address))
@@ -124,6 +128,28 @@ def connect(settings: Settings, plugins: PluginManager, *, start: bool = True) -
                 connection = _on(own, settings)
         _open.append(connection)
         return connection
+
+
+def _is_actor() -> bool:
+    import ray
+
+    return ray.is_initialized() and ray.get_runtime_context().get_actor_id() is not None
+
+
+def _here(settings: Settings) -> Connection:
+    """On the cluster that this process was started by, such as a replica of the HTTP API."""
+    import ray
+
+    context = ray.get_runtime_context()
+    env = dict(context.runtime_env)
+    return Connection(
+        address=context.gcs_address,
+        dashboard="",
+        namespace=settings.ray.namespace,
+        started=False,
+        runtime_env={name: env[name] for name in ("py_modules", "pip") if name in env},
+        belongs=True,
+    )
 
 
 def _canonical(address: str) -> str:
