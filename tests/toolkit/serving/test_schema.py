@@ -44,8 +44,10 @@ def test_the_api_does_what_its_openapi_says(film: Path, tmp_path: Path) -> None:
             "video_id": scene["video_id"],
         }
         text = examined(site, tmp_path, known)
+    count = re.search(r"(\d+) generated", text)
+    assert count, text
+    assert int(count[1]) > 300
     print(text)
-    assert "Server error" not in text
 
 
 def examined(site: Site, folder: Path, known: dict[str, str]) -> str:
@@ -67,5 +69,4 @@ def examined(site: Site, folder: Path, known: dict[str, str]) -> str:
         env={**os.environ, "COLUMNS": "120"}, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-3000:]
-    assert re.search(r"\d+ generated|generated", done.stdout), done.stdout
     return done.stdout
