@@ -23,6 +23,8 @@ from toolkit.privacy.subjects import Subject
 from toolkit.records import Record, Run, Source, now
 from toolkit.stages.private import made, opened
 from toolkit.stages.store import Store
+from toolkit.vault.files import opened as plainly
+from toolkit.vault.files import plain_name
 
 __all__ = ["Held", "Holdings", "holdings"]
 
@@ -100,7 +102,8 @@ class Holdings:
         """Write it to a folder, or to a ``.zip``, for its owner alone.
 
         There is ``about.json``, ``records.jsonl`` with every row, ``audit.jsonl``, and in
-        ``files/`` what the toolkit made of it, but for videos.
+        ``files/`` what the toolkit made of it, but for videos; all of it plain, whatever is
+        encrypted here.
 
         Args:
             path: A file that ends with ``.zip``, or a folder that is not there yet.
@@ -108,6 +111,7 @@ class Holdings:
 
         Raises:
             MediaError: It is there already, or cannot be written.
+            EncryptionError: A file is encrypted, and there is no key that opens it.
         """
         to = Path(path)
         if to.exists():
@@ -118,13 +122,18 @@ class Holdings:
                     for name, text in self._texts():
                         packed.writestr(name, text, zipfile.ZIP_DEFLATED)
                     for name, found in self._copied(originals=originals):
-                        packed.write(found, name)
+                        with plainly(found) as plain:
+                            packed.write(plain, name)
             else:
                 for name, text in self._texts():
                     with opened(made(to) / name, "w", encoding="utf-8") as file:
                         file.write(text)
                 for name, found in self._copied(originals=originals):
-                    with found.open("rb") as given, opened(_place(to, name), "wb") as file:
+                    with (
+                        plainly(found) as plain,
+                        plain.open("rb") as given,
+                        opened(_place(to, name), "wb") as file,
+                    ):
                         shutil.copyfileobj(given, file)
         except OSError as error:
             raise MediaError(f"'{to}' cannot be written: {error.strerror}.") from error
@@ -144,7 +153,7 @@ class Holdings:
         videos = {getattr(one, "path", "") for one in self.records.get("Video", ())}
         for number, one in enumerate(self.files):
             if originals or (one.kind == "file" and str(one.path) not in videos):
-                yield f"files/{number:04}-{one.path.name}", one.path
+                yield f"files/{number:04}-{plain_name(one.path).name}", one.path
 
 
 def _place(folder: Path, name: str) -> Path:

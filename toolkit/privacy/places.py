@@ -11,6 +11,7 @@ from toolkit.config import Settings, redact
 from toolkit.privacy.audit import AuditLog, file_key
 from toolkit.privacy.subjects import Subject
 from toolkit.records import Scene, Video
+from toolkit.sealing.lines import opened_lines
 from toolkit.stages.private import opened
 from toolkit.stages.store import Store
 
@@ -52,7 +53,7 @@ def places_of(store: Store, settings: Settings, log: AuditLog, subject: Subject)
             found[path] = None
     ids, runs = set(subject.video_ids), set(subject.run_ids)
     found |= dict.fromkeys(exported(workspace, log, ids, runs))
-    words = [word.encode() for word in names_of(subject)]
+    words = names_of(subject)
     logs = {}
     for path in _logs(settings):
         if lines := sum(_telling(line, words) for line in _read(path)):
@@ -129,14 +130,15 @@ def _read(path: Path) -> list[bytes]:
         return []
 
 
-def _telling(line: bytes, words: Iterable[bytes]) -> bool:
-    """Whether a line has one of these words."""
-    return any(word in line for word in words)
+def _telling(line: bytes, words: Iterable[str]) -> bool:
+    """Whether a line has one of these words; one that is sealed is opened for it."""
+    plain = next(opened_lines([line.decode(errors="replace")]))
+    return any(word in plain for word in words)
 
 
 def strike(path: Path, subject: Subject) -> None:
     """Take the lines about a subject out of a log; whoever has it open writes on behind them."""
-    words = [word.encode() for word in names_of(subject)]
+    words = names_of(subject)
     kept = b"".join(line for line in _read(path) if not _telling(line, words))
     with opened(path, "r+b") as file:
         file.write(kept)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from telling import Telling, found_in
 
@@ -225,3 +226,32 @@ def test_no_kind_of_row_is_forgotten_by_forget(
     subject = subject_of(store, str(film), [Source.of(str(film), "file")])
     kinds = {kind for kind, _ in rows.rows(store, subject)}
     assert kinds == {*KINDS} - {Run}  # runs lose the words that name it, and stay
+
+
+def test_with_encryption_all_is_found_handed_over_plain_and_erased(
+    film: Path, tmp_path: Path, workspace: Path, analyze: Analyze, telling: type[Telling]
+) -> None:
+    from toolkit.hooks.manager import configure
+    from toolkit.sealing.keys import vault_of
+    from toolkit.sealing.lines import sealed_line
+
+    config = tmp_path / "config.ini"
+    key = str(pyrage.x25519.Identity.generate())
+    config.write_text(f"[privacy]\nencrypt = yes\nkey = {key}\n")
+    run = analyze(film, config=config)
+    places: Any = {"config": config, "workspace": workspace}
+    vault = vault_of(configure(config)[0])
+    assert vault is not None
+    log = workspace / "logs" / "old.log"
+    log.parent.mkdir()
+    log.write_text("".join(f"{sealed_line(line, vault)}\n" for line in (f"of {film}", "else")))
+    held = tk.held(str(film), **places)
+    assert held.logs == {log: 1}
+    folder = held.write(tmp_path / "held")
+    pictures = sorted((folder / "files").glob("*.jpg"))
+    assert [path.read_bytes()[:3] for path in pictures] == [b"\xff\xd8\xff"] * 3
+    assert tk.forget(str(film), **places, yes=True).left == []
+    assert len(log.read_text().splitlines()) == 1
+    assert not list((workspace / "thumbnails").rglob("*.*"))
+    assert run.scenes.is_empty()
+    assert analyze(film, config=config).sources["status"].to_list() == ["skipped"]
