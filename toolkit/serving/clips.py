@@ -15,6 +15,8 @@ from toolkit.media.clip import clip
 from toolkit.records import Scene, Video, new_id
 from toolkit.records.base import digest
 from toolkit.serving.files import file_of
+from toolkit.vault.files import SUFFIX, is_sealed, private, seal_file
+from toolkit.vault.keys import vaults
 
 __all__ = ["ClipShelf"]
 
@@ -59,17 +61,15 @@ class ClipShelf:
             if made and made[0].exists():
                 self._made[key] = (made[0], time.monotonic())
                 return made[0]
-        exact = video.codec not in _PLAYABLE
         path = self._folder / f"{video.id}-{key}.mp4"  # by which erasing knows it
-        clip(
-            file_of(video),
-            path,
-            scene.start_s,
-            min(scene.end_s, scene.start_s + (_ENCODED_S if exact else _COPIED_S)),
-            exact=exact,
-            fragmented=False,
-            force=True,
-        )
+        source = file_of(video)
+        if is_sealed(source):
+            path = path.with_name(f"{path.name}{SUFFIX}")
+            with private(source) as folder:
+                _cut(source, folder / "clip.mp4", scene, video)
+                seal_file(folder / "clip.mp4", path, vaults()[0])
+        else:
+            _cut(source, path, scene, video)
         with self._lock:
             self._made[key] = (path, time.monotonic())
             self._trim()
@@ -90,6 +90,12 @@ class ClipShelf:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._alive.release()
         Path(self._alive.lock_file).unlink(missing_ok=True)
+
+
+def _cut(path: Path, to: Path, scene: Scene, video: Video) -> None:
+    exact = video.codec not in _PLAYABLE
+    end_s = min(scene.end_s, scene.start_s + (_ENCODED_S if exact else _COPIED_S))
+    clip(path, to, scene.start_s, end_s, exact=exact, force=True)
 
 
 def _sweep(base: Path) -> None:

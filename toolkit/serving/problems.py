@@ -23,6 +23,7 @@ from toolkit.errors import (
     ConfigError,
     DecodeError,
     DownloadError,
+    EncryptionError,
     MediaError,
     MissingExtraError,
     ModelError,
@@ -42,6 +43,7 @@ __all__ = ["MEDIA_TYPE", "Problem", "RefusedError", "documented", "put_into", "t
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
 _STATUS: dict[type[ToolkitError], int] = {
+    EncryptionError: 503,
     PrivacyError: 403,
     CancelledError: 409,  # it goes on still
     ModelError: 503,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from PIL import Image
 import toolkit as tk
 from toolkit.records import Source
 from toolkit.stages.analysis import Analyzer
+from toolkit.testing.server import serve
+from toolkit.vault.keys import new_key
 
 
 def events_of(text: str) -> list[tuple[str, dict[str, Any], int]]:
@@ -196,6 +199,37 @@ def test_what_is_erased_is_gone_from_the_server_too(films: Path, workspace: Path
         assert not list(workspace.glob("serve-clips/*/*.mp4"))
         assert client.get(clip).status_code == 404
         assert client.get(f"/v1/videos/{scene['video_id']}").status_code == 404
+
+
+def test_what_is_sealed_is_sent_plain_and_stays_sealed(
+    film: Path, tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    web = tmp_path / "web"
+    web.mkdir()
+    shutil.copy(film, web / "film.mp4")
+    with (
+        serve(web) as server,
+        serving(
+            workspace,
+            privacy={"encrypt": True, "key": new_key()},
+            download={"allow_private_hosts": True},
+        ) as site,
+    ):
+        run = site.analyzed(server.url("film.mp4"))
+        client = site.client("read")
+        scene = client.get(f"/v1/runs/{run['id']}/tables/scenes").json()["rows"][0]
+        video = f"/v1/videos/{scene['video_id']}/file"
+        assert client.get(video).content == film.read_bytes()
+        part = client.get(video, headers={"Range": "bytes=10-19"})
+        assert (part.status_code, part.content) == (206, film.read_bytes()[10:20])
+        base = f"/v1/runs/{run['id']}/scenes/{scene['scene_id']}"
+        assert client.get(f"{base}/thumbnail").content.startswith(b"\xff\xd8\xff")
+        assert client.get(f"{base}/clip").content[4:8] == b"ftyp"
+        kept = [path for path in workspace.rglob("*") if path.is_file()]
+        assert any("serve-clips" in path.parts for path in kept)
+        for path in kept:
+            assert b"ftypisom" not in path.read_bytes(), path
 
 
 @pytest.mark.parametrize("path", ["/v1/health", "/", "/static/page.js"])

@@ -21,6 +21,7 @@ from toolkit.serving.files import file_of, form_of, picture_of, sent
 from toolkit.serving.models import Identifier, Link, Links, LinksRequest
 from toolkit.serving.problems import RefusedError, documented
 from toolkit.serving.tokens import Token
+from toolkit.vault.files import plain_name
 
 __all__ = ["Videos", "router"]
 
@@ -90,7 +91,7 @@ def file(request: Request, video_id: Identifier) -> FileResponse:
     desk = desk_of(request)
     video = desk.video(video_id)
     path = file_of(video)
-    return sent(path, form_of(path), path.name)
+    return sent(path, form_of(path), plain_name(path).name)
 
 
 @router.get(

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import FileResponse, PlainTextResponse
 
-from toolkit.insight.exposition import exposition
+from toolkit.insight.exposition import CONTENT_TYPE, exposition
 from toolkit.serving.access import desk_of, needs
 from toolkit.serving.models import Health, Holder, Identifier
 from toolkit.serving.problems import Problem, RefusedError, documented
@@ -25,7 +25,6 @@ _FILES = {
     "scenes.js": "text/javascript",
     "style.css": "text/css",
 }
-_OPEN_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get("/v1/me", tags=["upkeep"], responses=documented(), summary="One's own token")
@@ -74,7 +73,7 @@ def revoke(request: Request, token_id: Identifier) -> Holder:
 )
 def metrics(request: Request) -> Response:
     """The workspace's metrics, as Prometheus reads them."""
-    return Response(exposition(desk_of(request).settings.workspace), media_type=_OPEN_METRICS)
+    return Response(exposition(desk_of(request).settings.workspace), media_type=CONTENT_TYPE)
 
 
 @router.get(
