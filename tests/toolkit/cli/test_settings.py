@@ -19,12 +19,13 @@ Command = Callable[..., Any]
 PROXY = "http://user:opensesame@proxy"
 
 
-def names() -> list[tuple[str, ...]]:
+def names(group: Any = None, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Every command, as the words that are typed."""
     found: list[tuple[str, ...]] = []
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        inner = getattr(command, "commands", None)
-        found += [(name, one) for one in inner] if inner else [(name,)]
+    known: Any = group or get_command(app)
+    for name, command in known.commands.items():
+        typed = (*words, name)
+        found += names(command, typed) if getattr(command, "commands", None) else [typed]
     return found
 
 
