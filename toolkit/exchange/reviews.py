@@ -12,6 +12,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from toolkit.errors import ConfigError, SourceError, choices
+from toolkit.exchange import provenance
 from toolkit.insight import results
 from toolkit.insight.reviewing import made, types_of
 from toolkit.insight.reviews import SAME, number, overlap
@@ -38,7 +39,7 @@ COLUMNS = (
 )
 """The columns that are read: those of ``run.reviews``, of which "action" alone must be there."""
 
-_IGNORED = ("counts", "conflict")
+_IGNORED = ("counts", "conflict", *provenance.NAMES)
 _MOST = 10  # mistakes that are told
 
 

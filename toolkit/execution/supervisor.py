@@ -13,13 +13,14 @@ from toolkit.errors import CancelledError
 from toolkit.execution import uploads
 from toolkit.execution.ledger import Ledger
 from toolkit.execution.meter import Meter
+from toolkit.execution.progress import STAGES
 from toolkit.execution.tally import Tally
 from toolkit.pipeline import Pipeline
 from toolkit.privacy.audit import AuditLog
 from toolkit.records import Run, RunStatus
 from toolkit.stages.component import Cancel
 from toolkit.stages.effort import collecting
-from toolkit.stages.threads import marked
+from toolkit.stages.threads import counted, marked
 
 __all__ = ["Supervisor"]
 
@@ -94,10 +95,12 @@ class Supervisor(ABC):
         self.tally.tell("status", status)
 
     def _crowd(self, name: str, target: Callable[[], None], count: int) -> None:
+        stage = _STAGES.get(name, name)
+
         def guarded() -> None:
             collecting()
             try:
-                with marked(_STAGES.get(name, name)):
+                with marked(stage) if stage in STAGES else counted():
                     target()
             except Exception as error:  # noqa: BLE001 - kept in self.error, for whoever waits
                 self._abort(error)
