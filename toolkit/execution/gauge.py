@@ -40,7 +40,9 @@ class Gauge:
         passed_s, self._at_s = now_s - self._at_s, now_s
         effort = Effort(memory_bytes=_memory_bytes())
         torch = sys.modules.get("torch")
-        if self._is_out or not torch or not torch.cuda.is_initialized():
+        cuda = getattr(torch, "cuda", None)  # none yet while another thread imports torch
+        is_initialized = getattr(cuda, "is_initialized", None)
+        if self._is_out or is_initialized is None or not is_initialized():
             return effort
         try:
             self._look_at(torch, passed_s, effort)
