@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 import toolkit as tk
 from toolkit.execution.ray.machine import LAZILY
 
@@ -52,15 +50,6 @@ class Nodes:
     def replace(self) -> None:
         self._cluster.remove_node(self.other, allow_graceful=False)
         self.add()
-
-    def lose_head(self) -> None:
-        """The head is gone at once, with its control service, coordinators and workers."""
-        head = self._cluster.head_node.all_processes
-        for kind in ("raylet", "gcs_server"):
-            process = psutil.Process(head[kind][0].process.pid)
-            for one in [process, *process.children(recursive=True)]:
-                with suppress(psutil.Error):
-                    one.kill()
 
     def restart_control(self, away_s: float) -> None:
         """The head's control service (GCS) dies, and comes back after a while."""

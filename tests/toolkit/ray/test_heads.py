@@ -1,4 +1,4 @@
-"""A head that restarts with its state on disk, or is lost, and what becomes of a run."""
+"""A head that restarts with its state on disk, and what becomes of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from ray_cluster import Nodes, rows, until
 
 import toolkit as tk
-from toolkit.errors import ClusterError
 
 pytestmark = [pytest.mark.slow]
 
@@ -57,30 +56,5 @@ def test_a_run_goes_on_when_a_head_comes_back_that_keeps_its_state_on_disk(
         assert run.status == "done"
         assert run.failures.is_empty()
         assert rows(run) == undisturbed
-    finally:
-        nodes.close()
-
-
-def test_a_lost_head_is_an_error_of_the_run_which_goes_on_from_the_store_on_a_new_one(
-    films: list[Path], workspace: Path, undisturbed: dict[str, Any]
-) -> None:
-    nodes = Nodes()
-    try:
-        run = begun(nodes, films, workspace)
-        nodes.lose_head()
-        with pytest.raises(ClusterError, match="has been away") as caught:
-            run.wait(200)
-    finally:
-        nodes.close()
-    assert "run.resume()" in str(caught.value)
-    assert run.status == "interrupted"
-    assert 0 < len(run.scenes) < 4 * len(films)
-    nodes = Nodes(port=int(nodes.address.rpartition(":")[2]))
-    try:
-        again = run.resume().wait(200)
-        assert again.status == "done"
-        assert again.failures.is_empty()
-        assert rows(again) == undisturbed
-        assert again.progress.reused
     finally:
         nodes.close()
