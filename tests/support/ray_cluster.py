@@ -29,12 +29,10 @@ SMALL = {"num_cpus": 2, "object_store_memory": STORE_BYTES, "include_log_monitor
 class Nodes:
     """The cluster: its head, where the runs' coordinators are, and another node."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
         arguments: dict[str, Any] = {**SMALL, "include_dashboard": False, "no_monitor": True}
-        if port:
-            arguments["gcs_server_port"] = port
         self._cluster: Any = Cluster(initialize_head=True, head_node_args=arguments)
         self.address = str(self._cluster.address)
         self.other: Any = None
