@@ -83,7 +83,7 @@ def licence(name: str) -> str:
     if key in KNOWN:
         return KNOWN[key]
     try:
-        said: Message = distribution(name).metadata  # type: ignore[assignment]
+        said: Message = distribution(name).metadata  # type: ignore[assignment]  # it is one, typed as less
     except PackageNotFoundError:
         return ""
     classified = [

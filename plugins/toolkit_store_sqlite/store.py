@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from toolkit.errors import StoreError
 from toolkit.records import Record
+from toolkit.stages.fts5 import terms
 from toolkit.stages.store import Hit, Store, Where
 from toolkit_store_sqlite.files import Connections, transaction
 from toolkit_store_sqlite.tables import Table, table
-from toolkit_store_sqlite.words import terms
 
 __all__ = ["SQLiteStore"]
 

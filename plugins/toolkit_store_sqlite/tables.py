@@ -100,7 +100,7 @@ class Table(Generic[R]):
     @property
     def removal(self) -> str:
         """The statement that deletes rows, to be followed by a WHERE clause."""
-        return f"DELETE FROM {self.name}"  # noqa: S608
+        return f"DELETE FROM {self.name}"  # noqa: S608 - a name of our own
 
     @property
     def upsert(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.output import clock, plain, print_json, table
-from toolkit.cli.results import find_run, find_run_or_video
+from toolkit.cli.results import RunOrVideo, find_run, find_run_or_video
 from toolkit.cli.setup import Json, Setup, command
 from toolkit.errors import ConfigError
 
@@ -31,14 +31,7 @@ def add_to(app: typer.Typer) -> None:
 
 def categories(
     setup: Setup,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|VIDEO",
-            help="A run (its id, the start of it, or 'last') or a video (its id, the start of "
-            "it, its path or link).",
-        ),
-    ],
+    name: RunOrVideo,
     as_json: Json = False,
 ) -> None:
     """Show what videos are about: scene tags weighed by time, and the scenes behind them."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from toolkit.cli.output import print_json
-from toolkit.cli.results import find_run_or_video
+from toolkit.cli.results import RunOrVideo, find_run_or_video
 from toolkit.cli.setup import Json, Setup, command
 
 __all__ = ["add_to"]
@@ -22,14 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 def chapters(
     setup: Setup,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|VIDEO",
-            help="A run (its id, the start of it, or 'last') or a video (its id, the start of "
-            "it, its path or link).",
-        ),
-    ],
+    name: RunOrVideo,
     as_json: Json = False,
 ) -> None:
     """Show the chapters of a video, or of a run's videos; [analysis] chapters makes them."""

@@ -115,7 +115,7 @@ def _items(
         run = find_run(store, names[0])
         kinds = what or list(settings.storage.what)
         place, vault = settings.workspace, vault_of(settings)
-        yield from of_run(store, run, kinds, place, vault)  # type: ignore[arg-type]
+        yield from of_run(store, run, kinds, place, vault)  # type: ignore[arg-type]  # checked above
 
 
 def _show(found: list[Upload], *, as_json: bool) -> None:

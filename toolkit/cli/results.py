@@ -44,14 +44,7 @@ def add_to(app: typer.Typer) -> None:
 
 def show(
     setup: Setup,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|VIDEO",
-            help="A run (its id, the start of it, or 'last') or a video (its id, the start of "
-            "it, its path or link).",
-        ),
-    ],
+    name: RunOrVideo,
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also every answer with what it rests on.")
     ] = False,

@@ -88,7 +88,7 @@ class PluginManager:
             )
         for file in sorted(folder.glob("*.py")):
             if file.stem not in self.disabled:
-                self._load(str(file), lambda file=file: load_file(file))  # type: ignore[misc]
+                self._load(str(file), lambda file=file: load_file(file))  # type: ignore[misc]  # mypy infers no lambda with a default
 
     def _load(self, provider: str, load: Callable[[], Any]) -> None:
         try:

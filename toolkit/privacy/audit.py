@@ -87,7 +87,7 @@ class AuditLog:
         version = importlib.metadata.version("video-analysis-toolkit")
         with self._locked():
             head, begun = self._standing()
-            entry = {
+            entry: dict[str, Any] = {
                 "number": head.count + 1,
                 "at": now().isoformat(timespec="milliseconds"),
                 "who": {"user": user(), "host": socket.gethostname(), "pid": os.getpid()},
@@ -105,7 +105,7 @@ class AuditLog:
                 os.fsync(file.fileno())
             own = _hash(line)
             self._write_head(Head(head.count + 1, own), new=new)
-        return Entry(**entry, own=own)  # type: ignore[arg-type]
+        return Entry(**entry, own=own)
 
     def entries(self) -> Iterator[Entry]:
         """All entries, the oldest first, as far as they can be read."""

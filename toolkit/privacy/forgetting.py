@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pydantic import JsonValue
+
 from toolkit.config import Settings
 from toolkit.errors import PrivacyError, ToolkitError
 from toolkit.privacy import rows
@@ -125,9 +127,17 @@ class Eraser:
             AuditError: It cannot be written down, and was not done.
         """
         self._refuse_running(subject)
-        ids = {"videos": [*subject.video_ids], "sources": [*subject.source_ids]}
-        about = {**ids, "taken_for": subject.kind, "files": files, "comes_back": comes_back}
-        self._log.add("erasure.begun", **about)  # type: ignore[arg-type]
+        ids: dict[str, JsonValue] = {
+            "videos": [*subject.video_ids],
+            "sources": [*subject.source_ids],
+        }
+        about: dict[str, JsonValue] = {
+            **ids,
+            "taken_for": subject.kind,
+            "files": files,
+            "comes_back": comes_back,
+        }
+        self._log.add("erasure.begun", **about)
         if not comes_back:  # first of all: a run that begins now must not take it in
             self._store.save(_tombstones(subject))
         places = places_of(self._store, self._settings, self._log, subject)
@@ -143,7 +153,7 @@ class Eraser:
         left = [f"{one.name}: {one.why}" for one in traces if one.outcome == "failed"]
         left += self._left(subject, kept, marks)
         erased = {kind: sum(t.count for t in traces if t.kind == kind) for kind in _KINDS}
-        self._log.add("erasure.ended", **ids, **erased, left=len(left))  # type: ignore[arg-type]
+        self._log.add("erasure.ended", **ids, **erased, left=len(left))
         return Erasure(subject, traces, left, notes, done=True)
 
     def _refuse_running(self, subject: Subject) -> None:

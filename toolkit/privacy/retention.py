@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from toolkit.config import Settings
 from toolkit.privacy import rows
 from toolkit.privacy.audit import AuditLog
@@ -91,10 +93,12 @@ class Purger:
             AuditError: It cannot be written down, and was not done.
         """
         found = self.look()
-        about = {one.kind: {"items": one.items, "days": one.days} for one in found if one.items}
+        about: dict[str, JsonValue] = {
+            one.kind: {"items": one.items, "days": one.days} for one in found if one.items
+        }
         if not about:
             return found
-        self._log.add("purge", **about)  # type: ignore[arg-type]
+        self._log.add("purge", **about)
         if old := self._results()[0]:
             videos = whole(self._store, "what is too old", "video", old)
             self._eraser.erase(videos, comes_back=True)
@@ -115,11 +119,13 @@ class Purger:
 
     def _files(self, days: float, *folders: Path) -> Iterator[Path]:
         before = self._before(days)
-        for folder in folders if before else ():
+        if before is None:
+            return
+        for folder in folders:
             for place, _, names in os.walk(folder):
                 for name in sorted(names):
                     path = Path(place, name)
-                    if path.is_file() and _made(path) < before:  # type: ignore[operator]
+                    if path.is_file() and _made(path) < before:
                         yield path
 
     def _originals(self) -> Iterator[Path]:

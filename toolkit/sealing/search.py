@@ -8,18 +8,16 @@ there is none, and a search takes the time to open every text.
 
 from __future__ import annotations
 
-import re
 import sqlite3
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 
 from toolkit.records import Answer, Review, Synthesis
+from toolkit.stages.fts5 import terms
 from toolkit.stages.store import Hit, Store
 
 __all__ = ["search"]
 
-_TERM = re.compile(r'"([^"]*)"?|([^"\s]+)')
 _SPOKEN = ["description", "question"]
 
 
@@ -28,8 +26,8 @@ def search(store: Store, words: str, *, limit: int, without: Collection[str]) ->
 
     Words are matched by stem (Porter) and ranked by bm25 (https://sqlite.org/fts5.html).
     """
-    terms = _terms(words)
-    if not terms or limit < 1:
+    asked = terms(words)
+    if not asked or limit < 1:
         return []
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(
@@ -39,14 +37,14 @@ def search(store: Store, words: str, *, limit: int, without: Collection[str]) ->
         db.executemany("INSERT INTO words VALUES (?, ?, ?)", _texts(store, frozenset(without)))
         every = [
             set(db.execute("SELECT coalesce(scene, video) FROM words WHERE words MATCH ?", [term]))
-            for term in terms
+            for term in asked
         ]
         fitting = set.intersection(*every)
         hits: dict[str, Hit] = {}
         found = db.execute(
             "SELECT scene, video, snippet(words, 0, '[', ']', '…', 24), rank FROM words "
             "WHERE words MATCH ? ORDER BY rank, rowid",
-            [" OR ".join(terms)],
+            [" OR ".join(asked)],
         )
         for scene, video, snippet, rank in found:
             subject = scene or video
@@ -68,15 +66,3 @@ def _texts(store: Store, without: frozenset[str]) -> Iterator[tuple[str, str | N
         told = review.scene_id is not None and review.action in ("accept", "edit", "add")
         if told and isinstance(review.value, str) and review.id not in without:
             yield review.value, review.scene_id, review.video_id
-
-
-def _terms(words: str) -> list[str]:
-    """The words and quoted phrases, each once, as string literals, which no input can break."""
-    text = words.replace("\0", " ").encode(errors="replace").decode()
-    found = (phrase or word for phrase, word in _TERM.findall(text))
-    return list(dict.fromkeys(f'"{term}"' for term in found if any(map(_in_token, term))))
-
-
-def _in_token(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] in "LN" or category == "Co"

@@ -29,7 +29,7 @@ class Patient(H11Protocol):
     head_s = 10.0
     _late: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Somebody is there, who has to say what he wants."""
         super().connection_made(transport)
         self._expect()

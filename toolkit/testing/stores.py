@@ -68,7 +68,7 @@ class StoreSuite(PluginSuite, SearchSuite, LimitsSuite, ErasingSuite):
             path = tmp_path / f"store{plugin.suffixes[0]}"
             values = {**options.model_dump(), plugin.place: str(path)}
             options = type(options).model_validate(values)
-        opened: OpenStore = functools.partial(plugin.factory, options, context)  # type: ignore[assignment]
+        opened: OpenStore = functools.partial(plugin.factory, options, context)  # type: ignore[assignment]  # it makes a store
         return opened
 
     @pytest.fixture

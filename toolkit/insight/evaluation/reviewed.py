@@ -86,7 +86,7 @@ def _stretches(reviews: Iterable[Review]) -> Iterator[list[Review]]:
     for review in sorted(own, key=lambda one: (one.start_s, one.end_s)):
         start_s, end_s = review.start_s, review.end_s
         # What starts longer before than this lasts has less than half in common with it.
-        near = takewhile(lambda one: start_s - one[0].start_s < end_s - start_s, reversed(found))  # noqa: B023
+        near = takewhile(lambda one: start_s - one[0].start_s < end_s - start_s, reversed(found))  # noqa: B023 - used up in this turn
         words = next((said for scene, said in near if overlap(start_s, end_s, scene) >= SAME), None)
         if words is None:
             scene = Scene.of(review.video_id, NAME, len(found), start_s=start_s, end_s=end_s)
