@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,18 @@ def test_attach_resume_and_runs(film: Path, workspace: Path) -> None:
     assert tk.runs(workspace=workspace)["run"].to_list() == [resumed.id, run.id]
     with pytest.raises(tk.StoreError, match="no run"):
         tk.attach("nonsense", workspace=workspace)
+
+
+def test_past_runs_give_their_files_back(film: Path, workspace: Path) -> None:
+    def open_files() -> int:
+        return sum(1 for _ in Path("/dev/fd").iterdir())
+
+    analyze(film, workspace)
+    before = open_files()
+    for _ in range(5):
+        analyze(film, workspace)
+    gc.collect()
+    assert open_files() < before + 5
 
 
 def test_frames_leave_the_machine_only_when_allowed(film: Path, workspace: Path) -> None:
