@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import aiohttp  # noqa: TID253 - imported at the first URL
 from gcsfs.core import GCSFileSystem  # noqa: TID253
 
-from toolkit.errors import CancelledError, StorageError
+from toolkit.errors import StorageError
 from toolkit.stages.component import Cancel
-from toolkit.stages.resuming import awaited
 from toolkit_storage_fsspec import FsspecOptions
 from toolkit_storage_fsspec.causes import explain, of_status
+from toolkit_storage_fsspec.waiting import finished
 
 __all__ = ["CLOUD", "Answer", "Client", "refusal"]
 
@@ -120,15 +120,7 @@ class Client:
 
     def run(self, work: Coroutine[Any, Any, T], url: str, cancel: Cancel) -> T:
         """Wait for what the session's loop does."""
-        if cancel.asked:
-            work.close()
-            cancel.check()
-        try:
-            return awaited(asyncio.run_coroutine_threadsafe(work, self._fs.loop), cancel)
-        except CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - explain has set its cause
-            raise explain(error, CLOUD, url)  # noqa: B904
+        return finished(work, self._fs.loop, cloud=CLOUD, url=url, cancel=cancel)
 
 
 def refusal(answer: Answer, url: str) -> StorageError:

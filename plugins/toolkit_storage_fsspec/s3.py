@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any, TypeVar
 
 import s3fs  # noqa: TID253 - imported at the first URL
 
-from toolkit.errors import CancelledError, StorageError
+from toolkit.errors import StorageError
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Progress
-from toolkit.stages.resuming import Sessions, awaited
+from toolkit.stages.resuming import Sessions
 from toolkit.stages.storage import Page, Storage, Stored
 from toolkit_storage_fsspec import FsspecOptions, sums
-from toolkit_storage_fsspec.causes import explain
 from toolkit_storage_fsspec.s3_parts import Parts, damaged, is_md5
+from toolkit_storage_fsspec.waiting import finished
 
 __all__ = ["S3"]
 
@@ -256,15 +255,7 @@ class S3(Storage):
         return self._run(ask(), url, cancel)
 
     def _run(self, work: Coroutine[Any, Any, T], url: str, cancel: Cancel) -> T:
-        if cancel.asked:
-            work.close()
-            cancel.check()
-        try:
-            return awaited(asyncio.run_coroutine_threadsafe(work, self._fs.loop), cancel)
-        except CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - explain has set its cause
-            raise explain(error, CLOUD, url)  # noqa: B904
+        return finished(work, self._fs.loop, cloud=CLOUD, url=url, cancel=cancel)
 
 
 def place(url: str) -> tuple[str, str]:

@@ -55,7 +55,8 @@ def test_sheets(film: Path, tmp_path: Path) -> None:
     for path in run.scenes["thumbnail"]:
         Path(path).unlink()  # then they are decoded again
     assert run.sheet(columns=4).size == both.size
-    with pytest.raises(tk.MediaError):
+    assert run.sheet("film.mp4").size == run.sheet(run.videos["video_id"][0]).size
+    with pytest.raises(tk.SourceError, match="no video called 'nothing'"):
         run.sheet("nothing")
 
 

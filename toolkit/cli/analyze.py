@@ -101,11 +101,11 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Do a run's work again, with its own settings; what is done already is not done again."""
-    from toolkit.cli.results import find_run
     from toolkit.execution import api
+    from toolkit.insight.naming import run_called
 
     with setup.store() as store:
-        row = find_run(store, run)
+        row = run_called(store, run)
     settings, plugins = setup.load()
     handle = api.resume(row, settings.workspace, setup.file)
     _watch(setup, handle, settings, plugins, as_json=as_json, quiet=quiet)
@@ -123,12 +123,12 @@ def retry(
     """
     from toolkit.cli.found import failure_data
     from toolkit.cli.report import show_failures
-    from toolkit.cli.results import find_run
     from toolkit.execution import api
+    from toolkit.insight.naming import run_called
     from toolkit.insight.retries import retry_of
 
     with setup.store() as store:
-        row = find_run(store, run)
+        row = run_called(store, run)
         found = retry_of(store, row)
     if found.left:
         complain("Another try cannot help with these, and they are left alone:")
@@ -147,11 +147,11 @@ def retry(
 
 def cancel(setup: Setup, run: RunName) -> None:
     """Stop a run, whichever process it is in. What is done stays done."""
-    from toolkit.cli.results import find_run
+    from toolkit.insight.naming import run_called
     from toolkit.pipeline import cancel_request
 
     with setup.store() as store:
-        row = find_run(store, run)
+        row = run_called(store, run)
         if row.standing == "running":
             store.save([cancel_request(row.id)])
             typer.echo(f"The run {row.id} was asked to stop.")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.output import clock, plain, print_json, table
-from toolkit.cli.results import RunOrVideo, find_run, find_run_or_video
+from toolkit.cli.results import RunOrVideo
 from toolkit.cli.setup import Json, Setup, command
 from toolkit.errors import ConfigError
+from toolkit.insight.naming import run_called, run_or_video
 
 if TYPE_CHECKING:
     from toolkit.records import Label, Vocabulary
@@ -38,7 +39,7 @@ def categories(
     from toolkit.insight.categories import categories as frame
 
     with setup.store() as store:
-        run, video_id = find_run_or_video(store, name)
+        run, video_id = run_or_video(store, name)
         rows = frame(store, run).to_dicts()
     rows = [row for row in rows if video_id in (None, row["video_id"])]
     if as_json:
@@ -83,7 +84,7 @@ def suggestions(
     from toolkit.insight.categories import suggestions as frame
 
     with setup.store() as store:
-        row = find_run(store, run)
+        row = run_called(store, run)
         rows = frame(store, row).head(limit).to_dicts()
     if as_json:
         print_json({"run": row.id, "suggestions": rows})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from toolkit.cli.output import print_json
-from toolkit.cli.results import RunOrVideo, find_run_or_video
+from toolkit.cli.results import RunOrVideo
 from toolkit.cli.setup import Json, Setup, command
+from toolkit.insight.naming import run_or_video
 
 __all__ = ["add_to"]
 
@@ -28,7 +29,7 @@ def chapters(
     from toolkit.cli.report import show_whole
 
     with setup.store() as store:
-        run, video_id = find_run_or_video(store, name)
+        run, video_id = run_or_video(store, name)
         videos = list(found(store, run, video_id))
     kept = [v for v in videos if any(one.kind == "chapters" for one in v.syntheses)]
     if as_json:

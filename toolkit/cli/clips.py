@@ -210,13 +210,13 @@ def _footage(
     tags: Collection[str] = (),
 ) -> list[Footage]:
     """The scenes of a run or a video in the store; a file that no run had is scanned now."""
-    from toolkit.cli.results import find_run_or_video
     from toolkit.execution.footage import footage_of, scanned
     from toolkit.insight import results
+    from toolkit.insight.naming import run_or_video
 
     try:
         with setup.store() as store:
-            run, video_id = find_run_or_video(store, name)
+            run, video_id = run_or_video(store, name)
             ids: set[str] | None = None
             if tags:
                 ids = set()

@@ -104,15 +104,15 @@ def _items(
     what: list[str] | None,
     settings: Settings,
 ) -> Iterator[Item]:
-    from toolkit.cli.results import find_run
     from toolkit.execution.cargo import files, of_run
+    from toolkit.insight.naming import run_called
     from toolkit.sealing.keys import vault_of
 
     if any(Path(name).exists() for name in names) or len(names) > 1:
         yield from files(names)
         return
     with setup.store() as store:
-        run = find_run(store, names[0])
+        run = run_called(store, names[0])
         kinds = what or list(settings.storage.what)
         place, vault = settings.workspace, vault_of(settings)
         yield from of_run(store, run, kinds, place, vault)  # type: ignore[arg-type]  # checked above

@@ -67,10 +67,10 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a run by what is known to be true: boundaries, tags, sentiment, answers."""
-    from toolkit.cli.results import find_run
     from toolkit.insight.evaluation import report
     from toolkit.insight.evaluation.evaluation import evaluated
     from toolkit.insight.evaluation.files import read_truth
+    from toolkit.insight.naming import run_called
     from toolkit.media.files import check_free
 
     limits = _limits(fail_below or ())
@@ -79,10 +79,10 @@ def evaluate(
         check_free(html, force=force)
     options: Any = {"tolerance_s": tolerance, "resamples": resamples, "seed": seed}
     with setup.store() as store:
-        found = evaluated(store, find_run(store, run), known, **options)
+        found = evaluated(store, run_called(store, run), known, **options)
         other = None
         if against is not None:
-            before = evaluated(store, find_run(store, against), found.truth, **options)
+            before = evaluated(store, run_called(store, against), found.truth, **options)
             other = found.compare(before)
     if html is not None:
         (other or found).to_html(html, force=force)

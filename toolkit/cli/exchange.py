@@ -87,11 +87,11 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write results to a file: all records, to be imported again, or a view of them."""
-    from toolkit.cli.results import find_run_or_video
     from toolkit.exchange.export import export as write
+    from toolkit.insight.naming import run_or_video
 
     with setup.store() as store, working(f"Writing {to.name}"):
-        run, video_id = (None, None) if name == "all" else find_run_or_video(store, name)
+        run, video_id = (None, None) if name == "all" else run_or_video(store, name)
         files = write(store, run, to, video_id=video_id, what=what, form=form, force=force)
     if as_json:
         print_json({"files": [str(file) for file in files]})

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.output import plain, print_json, table, working
-from toolkit.cli.results import find_run
 from toolkit.cli.setup import Json, Setup, command
+from toolkit.insight.naming import run_called
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +35,7 @@ def metrics(setup: Setup, name: _Name = "last", as_json: Json = False) -> None:
     from toolkit.insight import metrics as figures
 
     with setup.store() as store:
-        run = find_run(store, name)
+        run = run_called(store, name)
     frame, speed = figures.metrics(run), figures.speed(run)
     elapsed_s = run.seconds.get("elapsed", 0.0)
     if as_json:
@@ -112,7 +112,7 @@ def report(
     from toolkit.execution.run import RunHandle
 
     with setup.store() as store, working("Drawing …"):
-        RunHandle(store, find_run(store, name).id).to_html(to, force=force)
+        RunHandle(store, run_called(store, name).id).to_html(to, force=force)
     if as_json:
         print_json({"files": [str(to)]})
     else:

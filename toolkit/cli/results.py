@@ -9,15 +9,13 @@ import typer
 
 from toolkit.cli.output import clock, plain, print_json, table
 from toolkit.cli.setup import Json, Setup, command
-from toolkit.errors import StoreError
+from toolkit.insight.naming import run_or_video
 
 if TYPE_CHECKING:
     from toolkit.records import Answer, Evidence, Run, Synthesis
     from toolkit.stages.store import Store
 
-__all__ = ["RunOrVideo", "add_to", "find_run", "find_run_or_video"]
-
-_CLEAR = 4  # an id is not shortened further: fewer characters are more likely a typing error
+__all__ = ["RunOrVideo", "add_to"]
 
 RunOrVideo = Annotated[
     str,
@@ -55,7 +53,7 @@ def show(
     from toolkit.cli.report import show_failures, show_video, show_whole
 
     with setup.store() as store:
-        run, video_id = find_run_or_video(store, name)
+        run, video_id = run_or_video(store, name)
         videos = found(store, run, video_id)
         failed = [] if video_id else failures(store, run)
         if as_json:
@@ -228,51 +226,3 @@ def _shortened(sources: tuple[str, ...]) -> str:
     names = [Path(source).name or source for source in sources[:3]]
     more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
     return ", ".join(names) + more
-
-
-def find_run(store: Store, name: str) -> Run:
-    """The run that a person means by its id, the start of it, or ``last``.
-
-    Raises:
-        StoreError: There is none, or several.
-    """
-    from toolkit.records import Run
-
-    rows = sorted(store.find(Run), key=lambda run: run.started_at)
-    if name == "last" and rows:
-        return rows[-1]
-    fits = [run for run in rows if run.id == name]
-    fits = fits or [run for run in rows if len(name) >= _CLEAR and run.id.startswith(name)]
-    if len(fits) == 1:
-        return fits[0]
-    if fits:
-        ids = ", ".join(run.id for run in fits[:5])
-        raise StoreError(f"{len(fits)} runs begin with '{name}'.", hint=f"Among them: {ids}.")
-    raise StoreError(
-        f"There is no run '{name}'." if rows else "There is no run yet.",
-        hint="See: toolkit runs" if rows else "Make one with: toolkit analyze",
-    )
-
-
-def find_run_or_video(store: Store, name: str) -> tuple[Run, str | None]:
-    """The run that is meant; or the latest run with the video that is meant, and the video.
-
-    Raises:
-        StoreError: There is none, or several.
-    """
-    from toolkit.records import Run, RunSource, Source, Video
-    from toolkit.sources import expand
-
-    try:
-        return find_run(store, name), None
-    except StoreError as error:
-        sources = [one.id for one in expand([name]) if isinstance(one, Source)]
-        videos = {one.video_id for one in store.find(Source, id=sources) if one.video_id}
-        if not videos and len(name) >= _CLEAR:
-            videos = {one.id for one in store.find(Video) if one.id.startswith(name)}
-        ways = store.find(RunSource, video_id=[id_ for id_ in videos if id_])
-        if not ways or len(videos) > 1:
-            reason = "There are several videos" if len(videos) > 1 else "There is no run or video"
-            raise StoreError(f"{reason} '{name}'.", hint=error.hint) from None
-    newest = max(store.find(Run, id=[way.run_id for way in ways]), key=lambda r: r.started_at)
-    return newest, next(way.video_id for way in ways if way.run_id == newest.id)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.output import clock, plain, print_json, table
-from toolkit.cli.results import RunOrVideo, find_run, find_run_or_video
+from toolkit.cli.results import RunOrVideo
 from toolkit.cli.setup import Json, Setup, command
 from toolkit.cli.tune import examples_, next_
 from toolkit.errors import ConfigError, StoreError
+from toolkit.insight.naming import run_called, run_or_video
 
 if TYPE_CHECKING:
     from toolkit.records import Review, Run
@@ -157,7 +158,7 @@ def _subject(store: Store, name: str, scene: str) -> tuple[Run, str]:
     """
     from toolkit.insight import results
 
-    run, video_id = find_run_or_video(store, name)
+    run, video_id = run_or_video(store, name)
     videos = [one for one in results.videos_of(store, run) if video_id in (None, one.id)]
     is_index = scene.isdecimal() and len(scene) < 8
     if (is_index or scene == "video") and len(videos) != 1:
@@ -193,7 +194,7 @@ def list_(
     from toolkit.insight.agreement import reviews
 
     with setup.store() as store:
-        run, video_id = find_run_or_video(store, name)
+        run, video_id = run_or_video(store, name)
         rows = [
             row
             for row in reviews(store, run).to_dicts()
@@ -231,7 +232,7 @@ def agreement(setup: Setup, name: RunOrVideo, as_json: Json = False) -> None:
     from toolkit.insight.agreement import agreement as agreed
 
     with setup.store() as store:
-        rows = agreed(store, find_run_or_video(store, name)[0]).to_dicts()
+        rows = agreed(store, run_or_video(store, name)[0]).to_dicts()
     if as_json:
         print_json({"agreement": rows})
         return
@@ -275,7 +276,7 @@ def import_(
     from toolkit.exchange.reviews import read
 
     with setup.store() as store:
-        reviews = read(store, find_run(store, name), file, reviewer=reviewer)
+        reviews = read(store, run_called(store, name), file, reviewer=reviewer)
         store.save(reviews)
     if as_json:
         print_json({"reviews": [review.model_dump(mode="json") for review in reviews]})

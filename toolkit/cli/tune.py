@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.output import clock, plain, print_json, table
-from toolkit.cli.results import RunOrVideo, find_run, find_run_or_video
+from toolkit.cli.results import RunOrVideo
 from toolkit.cli.setup import Json, Setup, command
+from toolkit.insight.naming import run_called, run_or_video
 
 __all__ = ["add_to", "examples_", "next_"]
 
@@ -44,7 +45,7 @@ def tune(
     from toolkit.insight.tuning.tuning import tuned, vocabulary_of
 
     with setup.store() as store:
-        found = find_run(store, run)
+        found = run_called(store, run)
         path = vocabulary or vocabulary_of(found, setup.raw.base if setup.raw else Path.cwd())
         made = tuned(store, found, path, least=least)
     if write and made.changed:
@@ -78,7 +79,7 @@ def examples_(
     from toolkit.insight import examples
 
     with setup.store() as store:
-        run, _ = find_run_or_video(store, name)
+        run, _ = run_or_video(store, name)
         examples.write(store, run, file, most=most, force=force)
     tokens = len(file.read_text(encoding="utf-8")) // 4
     typer.echo(plain(f"{file}: about {tokens} tokens more for each scene. To use it, set"))
@@ -96,7 +97,7 @@ def next_(
     from toolkit.insight.queue import queue
 
     with setup.store() as store:
-        run, video_id = find_run_or_video(store, name)
+        run, video_id = run_or_video(store, name)
         found = queue(store, run)
     rows = [row for row in found.to_dicts() if video_id in (None, row["video_id"])][:limit]
     if as_json:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import CancelledError, SourceError, ToolkitError, choices
+from toolkit.errors import CancelledError, ToolkitError
 from toolkit.execution import aside
 from toolkit.insight import results, retries
+from toolkit.insight.naming import video_called
 from toolkit.records import Answer, Question, Run
 from toolkit.stages.store import Store
 
@@ -110,19 +111,9 @@ class Anew:
         Raises:
             SourceError: The run has no such video.
         """
-        videos = results.videos_of(self._store, self.row)
+        meant = video_called(self._store, self.row, video)
         sources = results.sources_of(self._store, self.row)
-        titles = results.titles_of(videos, sources)
-        found = {one.id for one in videos if video in (titles[one.id], one.path)}
-        found |= {one.id for one in videos if len(video) >= 4 and one.id.startswith(video)}
-        found |= {one.video_id for one in sources if one.uri == video and one.video_id}
-        if len(found) != 1:
-            what = "several videos" if found else "no video"
-            raise SourceError(
-                f"The run {self.id} has {what} called '{video}'.",
-                hint=choices(video, titles.values()),
-            )
-        return [one.uri for one in sources if one.video_id in found]
+        return [one.uri for one in sources if one.video_id == meant.id]
 
     def _check_done(self) -> None:
         if not self.done:

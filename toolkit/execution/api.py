@@ -22,6 +22,7 @@ from toolkit.execution.recall import recalled, versions
 from toolkit.execution.run import RunHandle
 from toolkit.execution.uploads import clouds_of
 from toolkit.hooks.manager import PluginManager, configure
+from toolkit.insight.naming import run_called
 from toolkit.pipeline import Pipeline
 from toolkit.privacy.audit import user
 from toolkit.records import Question, Run, Source
@@ -162,7 +163,7 @@ def start(
     words = [os.fspath(word) for word in given]
     if detach:
         run_id = begin(words, settings, file)
-        return _found(run_id, settings, plugins, file, detach=True)
+        return taken_up(open_store(settings, plugins), run_id, settings, plugins, file, detach=True)
     pipeline = Pipeline(settings, plugins)
     try:
         row = Run(
@@ -204,7 +205,7 @@ def attach(
 ) -> RunHandle:
     """The run with this id, live or past, of this process or another.
 
-    The id may be shortened as long as it is clear.
+    The id may be shortened as long as it is clear; ``last`` is the latest run of the workspace.
 
     Raises:
         StoreError: There is no such run.
@@ -212,21 +213,8 @@ def attach(
     if known := live.find(run_id):
         return known
     settings, plugins, raw = settings_of(config, workspace)
-    return _found(run_id, settings, plugins, raw.file)
-
-
-def _found(
-    run_id: str,
-    settings: Settings,
-    plugins: PluginManager,
-    file: Path | None,
-    *,
-    detach: bool = False,
-) -> RunHandle:
     store = open_store(settings, plugins)
-    matches = [row.id for row in store.find(Run) if row.id.startswith(run_id)]
-    full = matches[0] if len(matches) == 1 else run_id
-    return taken_up(store, full, settings, plugins, file, detach=detach)
+    return taken_up(store, run_called(store, run_id).id, settings, plugins, raw.file)
 
 
 def taken_up(

@@ -22,6 +22,7 @@ from toolkit.execution.progress import Event, Progress
 from toolkit.execution.reviewing import Reviewing
 from toolkit.execution.trace import write_trace
 from toolkit.insight import search, summary
+from toolkit.insight.naming import video_called
 from toolkit.pipeline import cancel_request
 from toolkit.privacy.audited import note_export
 from toolkit.records import Run, RunStatus
@@ -225,12 +226,14 @@ class RunHandle(Looks, Reviewing, Anew):
         """A contact sheet of the scenes, as a picture that a notebook shows.
 
         Args:
-            video: The ``video_id`` of one video, or the start of it; None for all.
+            video: The title, path, link or ``video_id`` of one video, or the start of the id; None
+                for all.
             columns: Pictures in a row; 0 for a sheet about as wide as it is high.
             width: Width of a picture in pixels.
 
         Raises:
             MediaError: There is no scene.
+            SourceError: The run has no such video, or several.
         """
         footage = footage_of(self._store, self.row, video_id=self._video(video))
         return sheet_of(footage, columns=columns, width=width, blur=self._blur)
@@ -267,8 +270,7 @@ class RunHandle(Looks, Reviewing, Anew):
         return export(self._store, self.row, Path(to), **chosen, force=force)
 
     def _video(self, video: str | None) -> str | None:
-        ids = [id_ for id_ in self.videos["video_id"] if video and id_.startswith(video)]
-        return ids[0] if len(ids) == 1 else video
+        return None if video is None else video_called(self._store, self.row, video).id
 
     def _ids(self, scenes: pl.DataFrame | pl.Expr | Iterable[str] | None) -> set[str] | None:
         import polars as pl

@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from toolkit.errors import DecodeError
 from toolkit.hooks.manager import PluginManager
 from toolkit.hooks.specs import Context
 from toolkit.insight.costs import calibrated, past_costs
+from toolkit.insight.listed import Listed
 from toolkit.insight.sizing import Cluster, Load, Sizing, length, sizing
 from toolkit.pipeline import Pipeline
 from toolkit.records import Scene, Source, Video
@@ -47,8 +47,8 @@ class Item:
     left: float = 0.0
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Listed):
     """What a run would take.
 
     Attributes:
@@ -92,20 +92,7 @@ class Plan:
         ]
         return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def __repr__(self) -> str:
-        rows = self.rows()
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
-
-    def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
-            for name, value in self.rows()
-        )
-        return f'<table class="mathjax_ignore">{cells}</table>'
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Names and values, for people."""
+    def rows(self) -> list[tuple[str, str]]:  # noqa: D102 - told by Listed
         count = {name: sum(i.standing == name for i in self.items) for name in _STANDINGS}
         rows = [("sources", ", ".join(f"{n:,} {name}" for name, n in count.items() if n) or "0")]
         load = self.load

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
+
+from toolkit.insight.listed import Listed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,8 +90,8 @@ class Cluster:
     chunk_s: float = 1200.0
 
 
-@dataclass(frozen=True)
-class Sizing:
+@dataclass(frozen=True, repr=False)
+class Sizing(Listed):
     """What follows.
 
     Attributes:
@@ -139,20 +140,7 @@ class Sizing:
 
         return pl.DataFrame(self.rows(), schema=["what", "value"], orient="row")
 
-    def __repr__(self) -> str:
-        rows = self.rows()
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
-
-    def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
-            for name, value in self.rows()
-        )
-        return f'<table class="mathjax_ignore">{cells}</table>'
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Names and values, for people."""
+    def rows(self) -> list[tuple[str, str]]:  # noqa: D102 - told by Listed
         use = ", ".join(f"{part} {share:.0%}" for part, share in self.use.items())
         return [
             ("analyzers", f"{self.analyzers:,}"),

@@ -10,8 +10,8 @@ from toolkit.errors import MissingExtraError, SourceError
 from toolkit.execution.api import attach
 from toolkit.execution.looking import open_store
 from toolkit.hooks.manager import configure
-from toolkit.records import Run, RunSource, Source, Video
-from toolkit.sources import expand
+from toolkit.insight.naming import latest_with
+from toolkit.records import Video
 from toolkit.stages.store import Store
 from toolkit.widgets.catalogue import Catalogue
 
@@ -44,23 +44,10 @@ def browse(
     arguments = {"paths": {"workspace": Path(workspace).absolute()}} if workspace else {}
     settings, plugins, _ = configure(config, arguments)
     with open_store(settings, plugins) as store:
-        run_id, video_id = _latest(store, video)
-    run = attach(run_id, config=config, workspace=workspace)
+        row, video_id = latest_with(store, video)
+    run = attach(row.id, config=config, workspace=workspace)
     made: SceneBrowser = run.browse(video_id, height=height)
     return made
-
-
-def _latest(store: Store, video: str | os.PathLike[str] | Video) -> tuple[str, str]:
-    word = video.id if isinstance(video, Video) else os.fspath(video)
-    uris = {found.uri for found in expand([word]) if isinstance(found, Source)}
-    for run in sorted(store.find(Run), key=lambda run: run.started_at, reverse=True):
-        for way in store.find(RunSource, run_id=run.id):
-            if way.video_id and (way.uri in uris or (word and way.video_id.startswith(word))):
-                return run.id, way.video_id
-    raise SourceError(
-        f"No run of this workspace has the video '{word}'.",
-        hint="Analyze it first: tk.analyze(...).browse()",
-    )
 
 
 def of_run(run: RunHandle, store: Store, video_id: str | None, height: int) -> SceneBrowser:

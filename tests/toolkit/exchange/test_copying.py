@@ -144,6 +144,6 @@ def test_the_functions_do_what_the_commands_do(
     assert tk.import_("all.jsonl.gz", workspace="other")["Run"] == 3
     handle = tk.attach("run-a", workspace="other")
     assert handle.scenes.equals(tk.attach("run-a").scenes)
-    assert handle.export("scenes.csv", video="tw") == [Path("scenes.csv")]
+    assert handle.export("scenes.csv", video="two") == [Path("scenes.csv")]
     assert len((tmp_path / "scenes.csv").read_text().splitlines()) >= 4
     assert tk.export("run.parquet", run="run-a", what="tags") == [Path("run.parquet")]
