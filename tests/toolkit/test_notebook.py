@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,26 @@ def test_an_interrupt_stops_the_run_and_frees_the_kernel(film: Path, kernel: Any
     sent = outputs(client, client.execute("print(tk.runs()['status'].to_list())"))
     text = "".join(one["content"].get("text", "") for one in sent)
     assert "['cancelled']" in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+def test_a_run_gives_way_to_other_cells(film: Path, kernel: Any) -> None:
+    _, client = kernel
+    outputs(client, client.execute(f"{SLOW}\nrun = tk.submit({str(film)!r}, analyzer='slow')"))
+    code = """
+import os, threading
+wanted = {"MainThread", "IOPub", "analyze-0"}
+while len(found := [t for t in threading.enumerate() if t.name in wanted]) < 3:
+    time.sleep(0.01)
+nice = {t.name: os.getpriority(os.PRIO_PROCESS, t.native_id) for t in found}
+print({name: one - nice["MainThread"] for name, one in nice.items()})
+run.cancel()
+"""
+    sent = outputs(client, client.execute(code))
+    assert not [one["content"] for one in sent if one["msg_type"] == "error"]
+    text = "".join(one["content"].get("text", "") for one in sent)
+    assert "'analyze-0': 5" in text
+    assert "'IOPub': 0" in text
 
 
 def test_the_command_line_and_questions_are_magics(film: Path, kernel: Any) -> None:

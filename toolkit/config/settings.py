@@ -224,6 +224,13 @@ class Execution(Section):
         32, ge=1, description="Scenes, with their frames, waiting for the analyzers."
     )
     save_queue: int = Field(256, ge=1, description="Analyzed scenes waiting to be saved.")
+    nice: int = Field(
+        5,
+        ge=0,
+        le=19,
+        description="How far a run in a notebook's kernel or in a process of its own gives way to "
+        "cells and other programs, as nice(1) counts; Linux only.",
+    )
 
     def scans(self, files: int) -> int:
         """How many out of so many files are decoded at once.

@@ -13,6 +13,7 @@ from toolkit.config import redact
 from toolkit.errors import ToolkitError
 from toolkit.execution import api
 from toolkit.execution.detach import Order, log_lines
+from toolkit.execution.priority import give_way
 from toolkit.execution.run import RunHandle
 from toolkit.sealing.keys import vault_of
 from toolkit.sealing.lines import SealedLines
@@ -48,6 +49,7 @@ def _begin() -> RunHandle:
     settings, plugins = order.parcel.open()
     if vault := vault_of(settings):
         _seal_log(vault)
+    give_way(settings.execution.nice)
     logs.set_up(settings.logging, settings.privacy, settings.redaction, settings.base)
     return api.start(order.words, settings, plugins, order.file)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from toolkit.config import redact
+from toolkit.execution.priority import in_notebook
 from toolkit.execution.progress import STAGES, Progress, StageProgress, Transfer
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def follow(run: RunHandle, *, show: bool = True) -> None:
         ToolkitError: The run as a whole failed.
     """
     try:
-        if show and _notebook():
+        if show and in_notebook():
             _in_notebook(run)
         elif show and sys.stderr.isatty():
             _in_terminal(run)
@@ -44,11 +45,6 @@ def follow(run: RunHandle, *, show: bool = True) -> None:
         run.cancel()
         run.wait(timeout_s=5)
         raise
-
-
-def _notebook() -> bool:
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return shell is not None and "IPKernelApp" in getattr(shell, "config", {})
 
 
 def _in_notebook(run: RunHandle) -> None:

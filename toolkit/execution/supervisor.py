@@ -13,6 +13,7 @@ from toolkit.errors import CancelledError
 from toolkit.execution import uploads
 from toolkit.execution.ledger import Ledger
 from toolkit.execution.meter import Meter
+from toolkit.execution.priority import give_way, in_notebook
 from toolkit.execution.progress import STAGES
 from toolkit.execution.tally import Tally
 from toolkit.pipeline import Pipeline
@@ -66,6 +67,8 @@ class Supervisor(ABC):
         return row.status
 
     def _supervise(self) -> None:
+        if in_notebook():
+            give_way(self.pipeline.settings.execution.nice)  # as do the threads started from here
         try:
             self._drive()
             self.pipeline.close()
