@@ -16,6 +16,7 @@ from toolkit.errors import AnalysisError
 from toolkit.records import Answer, Ask, AskKind, Evidence, SynthesisKind, digest
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel
+from toolkit.stages.loading import loading, unloaded
 from toolkit.stages.prompts import Prompts
 from toolkit.stages.verdicts import empty_frames
 from toolkit.stages.writing import Prompt, Writer, Written
@@ -85,6 +86,7 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
             import torch
 
             torch.cuda.empty_cache()  # else torch keeps the GPU's memory for itself
+            unloaded()
 
     def analyze(
         self, looks: Sequence[Look], fingerprint: str, cancel: Cancel
@@ -131,15 +133,16 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
                     cancel, local_files_only=options.local_files_only
                 )
                 check(folder, options.model)
-                self._model = load(
-                    folder,
-                    options.model,
-                    device=options.device,
-                    dtype=options.dtype,
-                    attention=options.attention,
-                    min_pixels=options.min_pixels,
-                    max_pixels=options.max_pixels,
-                )
+                with loading():
+                    self._model = load(
+                        folder,
+                        options.model,
+                        device=options.device,
+                        dtype=options.dtype,
+                        attention=options.attention,
+                        min_pixels=options.min_pixels,
+                        max_pixels=options.max_pixels,
+                    )
                 self._revision = revision
                 if self._prompts.examples:
                     with_them, without = (

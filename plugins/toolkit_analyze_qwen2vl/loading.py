@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,9 +43,6 @@ def load(
         ModelError: Damaged, incomplete, too large, or the device is not there.
         MissingExtraError: A library is missing.
     """
-    # Threads of torch that wait would spin, on cores that the decoder needs: with other work on
-    # the machine answers then took up to ten times as long. Read when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
         from transformers import AutoModelForImageTextToText

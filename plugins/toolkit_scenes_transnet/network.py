@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import MissingExtraError, ModelError
+from toolkit.stages.loading import loading, unloaded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,9 +57,10 @@ class Network:
     """
 
     def __init__(self, weights: Path, device: str) -> None:
-        # Threads of torch that wait would spin, on cores that the decoder needs. Read when torch
-        # is first imported.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        with loading():
+            self._load(weights, device)
+
+    def _load(self, weights: Path, device: str) -> None:
         try:
             import torch
         except ImportError as error:
@@ -124,6 +125,7 @@ class Network:
             self._net.cpu()
             if self._device.startswith("cuda"):
                 self._torch.cuda.empty_cache()
+        unloaded()
 
 
 def _bare() -> Any:

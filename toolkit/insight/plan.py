@@ -19,6 +19,7 @@ from toolkit.insight.sizing import Cluster, Load, Sizing, length, sizing
 from toolkit.pipeline import Pipeline
 from toolkit.records import Scene, Source, Video
 from toolkit.sources import Expanded, expand, stamp
+from toolkit.stages.loading import loading, unloaded
 from toolkit.stages.models import ModelInfo
 from toolkit.work import pending, scanned
 
@@ -225,9 +226,11 @@ def _models(settings: Settings, plugins: PluginManager) -> list[ModelInfo]:
 def _gpu_bytes() -> int:
     """Memory of the first GPU; 0 where there is none."""
     try:
-        import torch
+        with loading():
+            import torch
     except ImportError:
         return 0
+    unloaded()
     if not torch.cuda.is_available():
         return 0
     return int(torch.cuda.get_device_properties(0).total_memory)
