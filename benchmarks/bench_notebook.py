@@ -7,8 +7,11 @@ their messages. The run is of this process, then of one of its own (``detach=Tru
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +25,7 @@ BEFORE = """
 import toolkit as tk
 panel = tk.panel(workspace={workspace!r})
 panel.draft.put("analysis", "plugin", "signals")
+panel.draft.put("execution", "nice", "{nice}")
 panel.draft.detach = {detach}
 panel.sources.words.value = {folder!r}
 panel
@@ -41,6 +45,43 @@ def films(folder: Path, count: int, seconds: float) -> None:
     for number in range(1, count):
         box = (16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big")
         (folder / f"{number}.mp4").write_bytes(data + box)
+
+
+STALLS = """
+import os, sys, time
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)) if sys.argv[1] == "first" else None
+worst = 0.0
+print("here", flush=True)
+parent = os.getppid()
+while os.getppid() == parent:
+    begun = time.perf_counter()
+    time.sleep(0.005)
+    worst = max(worst, time.perf_counter() - begun - 0.005)
+    if os.path.exists(sys.argv[2]):
+        print(worst, flush=True)
+        break
+"""
+
+
+class Stalls:
+    """How late a process that only sleeps wakes up: what the machine does to everybody."""
+
+    def __init__(self, folder: Path) -> None:
+        self._end = folder / "end-of-stalls"
+        self._end.unlink(missing_ok=True)
+        first = "first" if sys.platform == "linux" and os.geteuid() == 0 else "as-others"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", STALLS, first, str(self._end)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def worst_s(self) -> float:
+        """The latest wake-up in seconds; call it once."""
+        self._end.touch()
+        return float(self._process.communicate(timeout=60)[0])
 
 
 def ask(client: Any, code: str, value: str = "None") -> tuple[float, str]:
@@ -85,6 +126,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=12.0, help="length of each")
     parser.add_argument("--most", type=float, default=90.0, help="longest measurement in seconds")
+    parser.add_argument("--nice", type=int, default=5, help="[execution] nice; 0: as equals")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "films"
@@ -94,18 +136,26 @@ def main() -> None:
             manager, client = start_new_kernel(cwd=name)
             try:
                 workspace = str(Path(name) / f"workspace-{detach}")
-                code = BEFORE.format(workspace=workspace, detach=detach, folder=str(folder))
+                code = BEFORE.format(
+                    workspace=workspace, detach=detach, folder=str(folder), nice=options.nice
+                )
                 ask(client, code)
                 time.sleep(1)
                 show("idle", measure(client))
                 click, _ = ask(client, START)
                 while ask(client, "None", GOING)[1] != "True":
                     time.sleep(0.02)
+                stalls, began_s = Stalls(Path(name)), time.perf_counter()
                 times = measure(client, until=GOING, seconds=options.most)
+                took_s, stalled_s = time.perf_counter() - began_s, stalls.worst_s()
                 done = ask(client, "None", SCENES)[1]
                 ask(client, "panel.run.cancel()")
                 show("detached run" if detach else "run in this kernel", times)
-                print(f"  the click took {1000 * click:.1f} ms; {done} scenes meanwhile")
+                print(
+                    f"  the click took {1000 * click:.1f} ms; {done} scenes in {took_s:.1f} s; "
+                    f"a sleeping process woke up to {1000 * stalled_s:.0f} ms late; "
+                    f"load {os.getloadavg()[0]:.1f}"
+                )
                 ask(client, "panel.run.wait()")
             finally:
                 client.stop_channels()
