@@ -21,9 +21,10 @@ from toolkit.privacy.forgetting import Eraser, Erasure
 from toolkit.privacy.holdings import Holdings, holdings
 from toolkit.privacy.retention import Expired, Purger
 from toolkit.privacy.subjects import Subject, subject_of
-from toolkit.records import Source
+from toolkit.records import Source, Vocabulary
 from toolkit.sources import expand
 from toolkit.stages.component import Cancel
+from toolkit.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
     from toolkit.config import Settings
@@ -63,7 +64,19 @@ class Keeper:
 
     def subject(self, word: str, *, label: bool = False) -> Subject:
         """Whom a word means, see :func:`toolkit.privacy.subjects.subject_of`."""
-        return subject_of(self.store, word, sources_named(word), label=label)
+        return subject_of(
+            self.store,
+            word,
+            sources_named(word),
+            label=label,
+            vocabulary=self._vocabulary,
+        )
+
+    def _vocabulary(self) -> Vocabulary:
+        named = self.settings.tags.vocabulary
+        if not named:
+            return Vocabulary()
+        return load_vocabulary(self.settings.base / Path(named).expanduser())
 
     def eraser(self) -> Eraser:
         """Who erases here."""
@@ -133,6 +146,7 @@ def forget(
 
     Raises:
         StoreError: Nothing is known of the word.
+        VocabularyError: The vocabulary, which knows the label's other words, has a mistake.
         PrivacyError: A run is working on it.
     """
     settings, plugins, _ = settings_of(config, workspace)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from toolkit.errors import StoreError
 from toolkit.privacy.tombstones import STAGE
-from toolkit.records import Completion, Review, RunSource, Scene, Source, Tag, Video
+from toolkit.records import (
+    Completion,
+    Review,
+    Run,
+    RunSource,
+    Scene,
+    Source,
+    Tag,
+    Video,
+    Vocabulary,
+)
+from toolkit.records.vocabulary import folded
 from toolkit.stages.store import Store
 
 __all__ = ["Subject", "subject_of"]
@@ -47,18 +58,27 @@ class Subject:
         return [source.uri for source in self.sources]
 
 
-def subject_of(store: Store, word: str, given: Sequence[Source], *, label: bool = False) -> Subject:
+def subject_of(
+    store: Store,
+    word: str,
+    given: Sequence[Source],
+    *,
+    label: bool = False,
+    vocabulary: Callable[[], Vocabulary] = Vocabulary,
+) -> Subject:
     """What a word means: a source, a video by its id or the start of it, or a label.
 
     A label means every video that has it, on itself or on a scene, by a tagger or a person: the
-    file shows whom it names, so that a scene alone would come back. Of a source all the others
-    with the same bytes are meant, too, and of a playlist its videos.
+    file shows whom it names, so that a scene alone would come back. The other words that any run's
+    vocabulary, or the given one, has for the label mean the same. Of a source all the others with
+    the same bytes are meant, too, and of a playlist its videos.
 
     Args:
         store: Where to look.
         word: The word.
         given: The sources that the word may be.
         label: Whether it is a label and nothing else.
+        vocabulary: Gives more words for labels; called for labels alone.
 
     Raises:
         StoreError: Nothing is known of it, or several videos are.
@@ -68,7 +88,7 @@ def subject_of(store: Store, word: str, given: Sequence[Source], *, label: bool 
             return found
         if found := _video(store, word):
             return found
-    if tagged := _tagged(store, word):
+    if tagged := _tagged(store, word, vocabulary()):
         return whole(store, word, "label", tagged)
     raise StoreError(
         f"Nothing is known of {'a label' if label else 'a source, video or label'} '{word}'.",
@@ -121,9 +141,16 @@ def _video(store: Store, word: str) -> Subject | None:
     return whole(store, word, "video", found) if found else None
 
 
-def _tagged(store: Store, label: str) -> set[str]:
-    found = {tag.video_id for tag in store.stream(Tag, label=label)}
+def _tagged(store: Store, label: str, vocabulary: Vocabulary) -> set[str]:
+    vocabularies = (vocabulary, *(run.lineage.vocabulary for run in store.stream(Run)))
+    known = [found for one in vocabularies if (found := one.find(label))]
+    meant = {folded(word) for one in known for word in (one.name, *one.synonyms)}
+    # A vocabulary's words are the same in any case, and a store looks for exact ones.
+    tags = store.stream(Tag) if known else store.stream(Tag, label=label)
+    meant.add(folded(label))
+    found_in = {tag.video_id for tag in tags if folded(tag.label) in meant}
     for review in store.stream(Review, target="tag"):
-        if label in (review.name, review.value) and review.action != "withdraw":
-            found.add(review.video_id)
-    return found
+        said = {folded(one) for one in (review.name, review.value) if isinstance(one, str)}
+        if said & meant and review.action != "withdraw":
+            found_in.add(review.video_id)
+    return found_in

@@ -15,7 +15,7 @@ from toolkit.errors import ForgottenError, PrivacyError, StoreError
 from toolkit.execution.looking import open_store, settings_of
 from toolkit.privacy.audit import AuditLog
 from toolkit.privacy.tombstones import refuse
-from toolkit.records import Review, Run, RunSource, Scene, Source, Video, now
+from toolkit.records import Review, Run, RunSource, Scene, Source, Tag, Video, now
 from toolkit.stages.store import KINDS, Store
 
 Analyze = Callable[..., tk.RunHandle]
@@ -122,6 +122,39 @@ def test_all_names_of_the_same_bytes_go_and_a_run_keeps_its_other_sources(
     assert run.row.sources == (str(another),)
     assert [way.uri for way in store.find(RunSource)] == [str(another)]
     assert copy.is_file()
+
+
+LABELS = """\
+[[label]]
+name = "car"
+synonyms = ["automobile", "Anna's car"]
+"""
+
+
+def test_a_label_means_its_synonyms_as_well(
+    film: Path, another: Path, tmp_path: Path, workspace: Path, analyze: Analyze, store: Store
+) -> None:
+    @tk.tagger
+    def spotting(scene: tk.Scene, analysis: tk.Analysis) -> Any:
+        yield tk.Tag("Automobile", why="four wheels")
+
+    first = analyze(film).videos["video_id"][0]
+    tk.unregister(spotting)
+    run = analyze(film, another)  # knows no vocabulary
+    other = next(id_ for id_ in run.videos["video_id"] if id_ != first)
+    run.review(other, action="add", name="Anna's Car")
+    with pytest.raises(StoreError, match="Nothing is known"):
+        tk.forget("car", workspace=workspace)
+    labels, config = tmp_path / "labels.toml", tmp_path / "config.ini"
+    labels.write_text(LABELS, encoding="utf-8")
+    config.write_text("[tags]\nvocabulary = labels.toml\n", encoding="utf-8")
+    for word in ("car", "CAR", "automobile"):
+        found = tk.forget(word, label=True, workspace=workspace, config=config)
+        assert set(found.subject.video_ids) == {first, other}
+    analyze(film, tags={"vocabulary": str(labels)})  # from now on a run tells
+    labels.unlink()
+    assert tk.forget("car", workspace=workspace, yes=True).left == []
+    assert store.count(Tag) == store.count(Review) == store.count(Video) == 0
 
 
 def test_a_label_means_every_video_that_has_it(
