@@ -12,6 +12,7 @@
     ├── MediaError               a clip, a sheet or a preview could not be made
     ├── AnalysisError            an analyzer could not answer
     │   └── ModelError           model weights are missing, damaged or do not fit
+    ├── EmbeddingError           texts could not be made vectors
     ├── TagError                 a tagger failed
     │   ├── RuleError            a rule file has a mistake
     │   └── VocabularyError      a vocabulary file has a mistake
@@ -44,6 +45,7 @@ __all__ = [
     "ConfigError",
     "DecodeError",
     "DownloadError",
+    "EmbeddingError",
     "EncryptionError",
     "ForgottenError",
     "MediaError",
@@ -169,6 +171,10 @@ class AnalysisError(ToolkitError):
 
 class ModelError(AnalysisError):
     """Model weights are missing, damaged, or do not fit."""
+
+
+class EmbeddingError(ToolkitError):
+    """Texts could not be made vectors."""
 
 
 class TagError(ToolkitError):

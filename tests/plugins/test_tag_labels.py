@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
 import toolkit_tag_labels
 from toolkit.hooks.specs import Context, TaggerPlugin
 from toolkit.records import Analysis, Answer, Ask, Label, Tag, Vocabulary
+from toolkit.stages.embedding import Embeddings, FunctionEmbedder
 from toolkit.stages.tags import Tagger, apart, named
 from toolkit.testing.taggers import BARE_VIDEO, SCENE, TaggerSuite, sample_analysis
 from toolkit_tag_labels import LabelsOptions, make
@@ -32,8 +36,27 @@ class TestLabels(TaggerSuite):
         return sample_analysis(labels={"a car": 0.9})
 
 
+class TestBothScorers(TestLabels):
+    @pytest.fixture
+    def options(self) -> LabelsOptions:
+        return LabelsOptions(scorer="both")
+
+    @pytest.fixture
+    def context(self, tmp_path):  # type: ignore[no-untyped-def]
+        return Context(tmp_path, tmp_path, vocabulary=WORDS, embeddings=vectors)
+
+
+def letters(texts: Sequence[str]) -> list[list[float]]:
+    """How often there is each letter, less what is usual."""
+    return [[text.casefold().count(chr(97 + i)) for i in range(26)] for text in texts]
+
+
+def vectors() -> Embeddings:
+    return Embeddings(FunctionEmbedder(letters), "letters")
+
+
 def tagger(words: Vocabulary = WORDS, options: LabelsOptions | None = None) -> Tagger:
-    context = Context(BARE_VIDEO.path, BARE_VIDEO.path, vocabulary=words)  # type: ignore[arg-type]
+    context = Context(Path(), Path(), vocabulary=words, embeddings=vectors)
     return make(options or LabelsOptions(), context)
 
 
@@ -61,6 +84,38 @@ def test_without_a_vocabulary_labels_have_one_threshold() -> None:
     assert list(tags(analysis, words=Vocabulary())) == ["car"]
     low = LabelsOptions(threshold=0.3)
     assert list(tags(analysis, words=Vocabulary(), options=low)) == ["car", "night"]
+
+
+def test_a_label_holds_by_the_scorers_that_are_chosen() -> None:
+    near = Label(name="car", phrasing="a car", threshold=0.8, similarity_threshold=0.9)
+    far = Label(name="sea", phrasing="waves", threshold=0.8, similarity_threshold=0.9)
+    moved = Label(name="moved", phrasing="a car", similarity_calibration=(1.0, -20.0))
+    words = Vocabulary(labels=(near, far))
+    analysis = sample_analysis("A car. A dog.", labels={"a car": 0.1, "waves": 0.9})
+
+    def given(scorer: str, words: Vocabulary = words) -> dict[str, Tag]:
+        options = LabelsOptions.model_validate({"scorer": scorer})
+        return tags(analysis, words=words, options=options)
+
+    assert list(given("probability")) == ["sea"]
+    similar = given("similarity")
+    assert list(similar) == ["car"]
+    assert similar["car"].why == "the description is similar to 'a car': 1.000 >= 0.9"
+    both = given("both")
+    assert both["car"].score == pytest.approx(1)
+    assert both["car"].why == (
+        "the description is similar to 'a car': 1.000 >= 0.9; 'a car' has probability 0.100 < 0.8"
+    )
+    assert both["sea"].score == 0.9
+    assert both["sea"].why.startswith("'waves' has probability 0.900 >= 0.8; the description is")
+    assert both["sea"].why.endswith("< 0.9")
+    assert given("similarity", Vocabulary(labels=(moved,))) == {}
+
+
+def test_without_a_vocabulary_similarities_have_one_threshold() -> None:
+    analysis = sample_analysis("A car", labels={"a car": 0.1, "xyz": 0.9})
+    options = LabelsOptions(scorer="similarity", similarity_threshold=0.8)
+    assert list(tags(analysis, words=Vocabulary(), options=options)) == ["a car"]
 
 
 def test_proposals_become_labels_by_their_synonyms() -> None:

@@ -109,6 +109,16 @@ def test_a_tagger_tags(place: Place) -> None:
     assert {tag["label"] for scene in scenes for tag in scene["tags"]} == {NAME}
 
 
+def test_an_embedder_compares(place: Place) -> None:
+    labels = place.folder / "labels.toml"
+    labels.write_text('[[label]]\nname = "an unlikely word"\n', encoding="utf-8")
+    options = [f"tags.vocabulary={labels}", "tags.plugin=labels", f"embedding.plugin={NAME}"]
+    options.append("tags.labels.scorer=similarity")
+    place.analyzed(*(part for one in options for part in ("--set", one)))
+    found = place.toolkit("plugins", "check", f"embedding.{NAME}", "--json")
+    assert json.loads(found.stdout)["plugins"][0]["failed"] == 0
+
+
 def test_an_analyzer_answers(place: Place) -> None:
     scenes = place.analyzed("--analyzer", NAME)
     assert all(0 < scene["signals"][NAME] < 1 for scene in scenes)

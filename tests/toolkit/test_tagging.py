@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -89,11 +90,21 @@ class Opening(PyAVDecoder):
         return super().frames_at(path, *arguments, **named)
 
 
+def numbers(texts: Sequence[str]) -> list[list[bool]]:
+    """Scene 2 resembles a car, and no other does."""
+    cars = [text == "car" or text.endswith("2") for text in texts]
+    return [
+        [car, not car and "scene" in text, not car and "scene" not in text]
+        for text, car in zip(texts, cars, strict=True)
+    ]
+
+
 class Analyze:
     """Runs over the film, and what they cost."""
 
     def __init__(self, film: Path, folder: Path) -> None:
         self.film, self.folder = film, folder
+        self.scorer = "probability"
         self.labels, self.rules = folder / "labels.toml", folder / "rules.toml"
         self.labels.write_text(LABELS, encoding="utf-8")
         self.rules.write_text(RULES, encoding="utf-8")
@@ -111,7 +122,9 @@ class Analyze:
                 "plugin": "rules, labels",
                 "vocabulary": str(self.labels),
                 "rules": {"file": str(self.rules)},
+                "labels": {"scorer": self.scorer},
             },
+            embedding={"plugin": "numbers"},
         )
 
     def edit(self, file: Path, old: str, new: str) -> None:
@@ -126,6 +139,7 @@ def analyze(film: Path, tmp_path: Path) -> Analyze:
     tk.register(
         tk.DecoderPlugin(name="opening", factory=lambda options, context: Opening(PyAVOptions()))
     )
+    tk.embedder(numbers)
     Scoring.asked.clear()
     Opening.opened.clear()
     return Analyze(film, tmp_path)
@@ -175,6 +189,30 @@ def test_a_changed_threshold_synonym_or_rule_runs_tagging_alone(analyze: Analyze
     assert labels(run)[1] == ["car", "night", "vehicle"]
     assert labels(first) == [["night"], ["car", "night"], ["day"]]  # a run's tags stay its own
     assert analyze().progress.reused == 3
+
+
+def test_another_scorer_runs_tagging_alone(analyze: Analyze) -> None:
+    analyze()
+    for scorer, found in (
+        ("both", [["night"], ["car", "night"], ["car", "day"]]),
+        ("similarity", [[], ["car"], ["car"]]),  # the second scene's by a rule
+        ("probability", [["night"], ["car", "night"], ["day"]]),
+    ):
+        analyze.scorer = scorer
+        run = analyze()
+        assert not Scoring.asked
+        assert not Opening.opened
+        assert run.progress.stages["analyze"].done == run.progress.stages["analyze"].total == 0
+        assert run.progress.stages["tag"].done == 3
+        assert (run.progress.reused == 3) is (scorer == "probability")  # the first run's tags
+        assert labels(run) == found, scorer
+    analyze.scorer = "both"
+    again = analyze()
+    assert again.progress.reused == 3  # with the tags of the run above
+    car = again.tags.filter((again.tags["label"] == "car") & (again.tags["tagger"] == "labels"))
+    assert car["why"].to_list() == [
+        "the description is similar to 'car': 1.000 >= 0.3; probability 0.100 < 0.8"
+    ]
 
 
 def test_a_changed_phrasing_or_a_new_label_asks_for_the_scores_alone(analyze: Analyze) -> None:

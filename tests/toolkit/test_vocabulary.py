@@ -8,6 +8,7 @@ import pytest
 
 from toolkit.errors import VocabularyError
 from toolkit.records import Label, Vocabulary
+from toolkit.records.calibration import uncalibrated
 from toolkit.vocabulary import load_vocabulary
 
 FULL = """\
@@ -70,6 +71,21 @@ def test_a_calibration_moves_the_probability_and_not_the_order() -> None:
     assert (steep.probability(0.0), steep.probability(1.0)) == (0.0, 1.0)
 
 
+def test_points_of_a_calibration_have_straight_lines_between(tmp_path: Path) -> None:
+    text = '[[label]]\nname = "x"\ncalibration = [[0, 0.1], [0.5, 0.2], [0.75, 0.2], [1, 0.9]]\n'
+    [label] = load(tmp_path, text + "similarity_calibration = [2, -0.5]\n").labels
+    scores = (0.0, 0.25, 0.5, 0.6, 0.75, 0.875, 1.0)
+    found = [label.probability(score) for score in scores]
+    assert found == pytest.approx([0.1, 0.15, 0.2, 0.2, 0.2, 0.55, 0.9])
+    assert [uncalibrated(one, label.calibration) for one in (0.05, 0.1, 0.15, 0.2, 0.55, 1)] == (
+        pytest.approx([0, 0, 0.25, 0.5, 0.875, 1])
+    )
+    assert label.by_similarity().calibration == (2.0, -0.5)
+    assert Vocabulary.model_validate_json(Vocabulary(labels=(label,)).model_dump_json()).labels == (
+        label,
+    )
+
+
 def test_scores_by_phrasing_become_probabilities_by_name(tmp_path: Path) -> None:
     found = load(tmp_path, FULL)
     scored = found.scored({"a car or taxi": 0.5, "car": 0.9, "sea": 0.1})
@@ -96,6 +112,10 @@ def test_scores_by_phrasing_become_probabilities_by_name(tmp_path: Path) -> None
         ('[[label]]\nname = "x"\ncalibration = [1]', 3, "two numbers"),
         ('[[label]]\nname = "x"\ncalibration = [1, inf]', 3, "two numbers"),
         ('[[label]]\nname = "x"\ncalibration = [-1, 0]', 3, "above 0"),
+        ('[[label]]\nname = "x"\ncalibration = [[0, 0], [1]]', 3, "or points"),
+        ('[[label]]\nname = "x"\ncalibration = [[0, 0.2]]', 3, "have to rise"),
+        ('[[label]]\nname = "x"\ncalibration = [[0, 0.2], [1, 0.1]]', 3, "have to rise"),
+        ('[[label]]\nname = "x"\nsimilarity_threshold = 2', 3, "from 0 to 1"),
         ('[[label]]\nname = "x"\n[[label]]\nname = "X"', 4, "two labels 'X'"),
         ('[[label]]\nname = "x"\n[[label]]\nname = "y"\nphrasing = "X"', 5, "phrasing of 'x', too"),
         (

@@ -92,8 +92,8 @@ def _plugins(settings: Settings | None, plugins: PluginManager) -> Iterator[Chec
         chosen = bool(settings and plugin.name in settings.chosen(plugin.stage))
         if lacks := missing(plugin):
             detail = f"{'chosen, but ' if chosen else ''}not installed: {', '.join(lacks)}"
-            # A storage is needed only by a URL of its cloud.
-            needed = chosen and plugin.stage != "storage"
+            # A storage is needed only by a URL of its cloud, an embedder by who compares texts.
+            needed = chosen and plugin.stage not in ("storage", "embedding")
             yield Check(what, "wrong" if needed else "note", detail, install(plugin))
         else:
             yield Check(what, "ok", "chosen" if chosen else "")

@@ -35,8 +35,8 @@ def new(
         typer.Option(
             "--kind",
             metavar="KIND",
-            help="analyzer, decoder, downloader, listener, scene_detector, storage, store or "
-            "tagger.",
+            help="analyzer, decoder, downloader, embedder, listener, scene_detector, storage, "
+            "store or tagger.",
         ),
     ] = "tagger",
     into: Annotated[

@@ -26,7 +26,8 @@ class Privacy(Retention):
 
     remote: Literal["deny", "allow"] = Field(
         "deny",
-        description="Whether frames may go to analyzers on other machines, and files to clouds.",
+        description="Whether frames and texts may go to analyzers and embedders on other machines, "
+        "and files to clouds.",
     )
     encrypt: bool = Field(
         False,

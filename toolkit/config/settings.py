@@ -18,7 +18,7 @@ from toolkit.config.values import Lines, Questions, Unwanted, Words
 
 __all__ = ["STAGES", "Settings", "Storage"]
 
-STAGES = ("download", "decode", "scenes", "analysis", "tags", "store", "storage")
+STAGES = ("download", "decode", "scenes", "analysis", "embedding", "tags", "store", "storage")
 """The sections whose ``plugin`` key names plugins."""
 
 
@@ -188,6 +188,12 @@ class Analysis(Section):
         return self
 
 
+class Embedding(Section):
+    """Texts -> vectors, for whatever compares what texts mean: made when it is asked for."""
+
+    plugin: str = Field("wordllama", description="The embedder.")
+
+
 class Tags(Section):
     """Analysis -> tags."""
 
@@ -263,6 +269,7 @@ class Settings(Section):
     scenes: Scenes = Scenes()
     sampling: Sampling = Sampling()
     analysis: Analysis = Analysis()
+    embedding: Embedding = Embedding()
     tags: Tags = Tags()
     store: Store = Store()
     storage: Storage = Storage()

@@ -3,9 +3,8 @@
     sources -> [acquire] -> videos -> [scan] -> scenes -> [analyzer 1] -> … -> [tag and save]
     a video's last scene -> [synthesize]
 
-Each bracket is one or more threads, each arrow a bounded queue: frames, the only large thing,
-live between the scan and the last analyzer, and never more than the queues hold. Everything
-that needs no work passes straight through.
+Each bracket is one or more threads, each arrow a bounded queue: frames, the only large thing, are
+nowhere else than from the scan to the last analyzer. What needs no work passes straight through.
 """
 
 from __future__ import annotations
@@ -254,6 +253,7 @@ class LocalEngine(Supervisor):
         self._complete.done()
 
     def _tag(self, works: Sequence[Work]) -> None:
+        self.pipeline.foretell(works)
         for work in works:
             with self.pipeline.stage("tag", work.scene.id):
                 self.pipeline.tag(work)

@@ -11,6 +11,7 @@ from toolkit.stages.analysis import Analyzer
 from toolkit.stages.component import Component, Options
 from toolkit.stages.decode import Decoder
 from toolkit.stages.download import Downloader
+from toolkit.stages.embedding import Embedder
 from toolkit.stages.scenes import SceneDetector
 from toolkit.stages.storage import Storage
 from toolkit.stages.store import Store
@@ -22,6 +23,7 @@ CONTRACTS: dict[str, type[Component]] = {
     "analyzer": Analyzer,
     "decoder": Decoder,
     "downloader": Downloader,
+    "embedder": Embedder,
     "scene_detector": SceneDetector,
     "storage": Storage,
     "store": Store,
@@ -31,6 +33,7 @@ CONTRACTS: dict[str, type[Component]] = {
 
 _FUNCTIONS = {
     "analyzer": (("frames",), "return a dict: return {'green': 0.3}"),
+    "embedder": (("texts",), "return a row of numbers a text: return model.encode(texts)"),
     "tagger": (("scene", "analysis"), "yield tags: yield tk.Tag('sport', score=0.9, why='...')"),
 }
 """What a function below a decorator is called with, and what it has to give."""

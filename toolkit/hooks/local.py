@@ -27,6 +27,7 @@ from toolkit.hooks.specs import (
     Context,
     DecoderPlugin,
     DownloaderPlugin,
+    EmbedderPlugin,
     Plugin,
     SceneDetectorPlugin,
     StoragePlugin,
@@ -36,12 +37,14 @@ from toolkit.hooks.specs import (
 from toolkit.records import Answer, Ask, AskKind, Evidence, Frames
 from toolkit.stages.analysis import Analyzer, Look, Reply
 from toolkit.stages.component import Cancel, Component, Options, class_hash, code_hash
+from toolkit.stages.embedding import FunctionEmbedder
 from toolkit.stages.tags import FunctionTagger
 
 __all__ = [
     "analyzer",
     "decoder",
     "downloader",
+    "embedder",
     "names",
     "plugins",
     "register",
@@ -195,6 +198,8 @@ scene_detector = _decorator("scene_detector", SceneDetectorPlugin)
 """Makes a plugin of a :class:`~toolkit.stages.scenes.SceneDetector` class."""
 analyzer = _decorator("analyzer", AnalyzerPlugin, FunctionAnalyzer)
 """Makes a plugin of an Analyzer class, or of ``def f(frames) -> dict`` (values become signals)."""
+embedder = _decorator("embedder", EmbedderPlugin, FunctionEmbedder)
+"""Makes a plugin of an Embedder class, or of ``def f(texts)`` returning a row a text."""
 tagger = _decorator("tagger", TaggerPlugin, FunctionTagger)
 """Makes a plugin of a Tagger class, or of ``def f(scene, analysis[, video])`` yielding tags."""
 store = _decorator("store", StorePlugin)

@@ -23,6 +23,7 @@ from toolkit.config import RawConfig, Settings, read, redact, resolve
 from toolkit.config.settings import Plugins
 from toolkit.errors import MissingExtraError, PluginError, ToolkitError, choices
 from toolkit.hooks import local
+from toolkit.hooks.embedding import embeddings
 from toolkit.hooks.specs import KINDS, LIFECYCLE, PROJECT, Context, HookSpecs, Plugin
 from toolkit.records import Vocabulary
 from toolkit.redaction import discreet
@@ -218,7 +219,12 @@ class PluginManager:
         assert isinstance(options, Options)
         try:
             labels = vocabulary or Vocabulary()
-            context = Context(settings.workspace, settings.base, vocabulary=labels)
+            context = Context(
+                settings.workspace,
+                settings.base,
+                vocabulary=labels,
+                embeddings=lambda: embeddings(self, settings),
+            )
             component = plugin.factory(options, context)
         except ToolkitError:
             raise

@@ -20,8 +20,10 @@ from typing import Any, ClassVar
 import pluggy
 
 from toolkit.config.machine import cores
+from toolkit.errors import PluginError
 from toolkit.records import Vocabulary
 from toolkit.stages.component import Component, Options
+from toolkit.stages.embedding import Embeddings
 from toolkit.stages.models import Models
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Context",
     "DecoderPlugin",
     "DownloaderPlugin",
+    "EmbedderPlugin",
     "HookSpecs",
     "Plugin",
     "SceneDetectorPlugin",
@@ -46,6 +49,10 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 hookspec = pluggy.HookspecMarker(PROJECT)
 
 
+def _no_embedder() -> Embeddings:
+    raise PluginError("No embedder was chosen here.")
+
+
 @dataclass(frozen=True)
 class Context:
     """Where a plugin works.
@@ -55,12 +62,15 @@ class Context:
         base: Folder that relative paths in options start from: that of the config file.
         cores: CPU cores that may be used, which a container's limits make fewer than there are.
         vocabulary: The labels that ``[tags] vocabulary`` names; without, it has none.
+        embeddings: ``embeddings()`` gives vectors of texts, by the embedder that ``[embedding]
+            plugin`` names, to whoever closes them again; it raises where there is none.
     """
 
     workspace: Path
     base: Path
     cores: int = field(default_factory=cores)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    embeddings: Callable[[], Embeddings] = _no_embedder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +125,12 @@ class AnalyzerPlugin(Plugin):
     stage, hook = "analysis", "toolkit_analyzers"
 
 
+class EmbedderPlugin(Plugin):
+    """An :class:`~toolkit.stages.embedding.Embedder`."""
+
+    stage, hook = "embedding", "toolkit_embedders"
+
+
 class TaggerPlugin(Plugin):
     """A :class:`~toolkit.stages.tags.Tagger`."""
 
@@ -149,6 +165,7 @@ KINDS: tuple[type[Plugin], ...] = (
     DecoderPlugin,
     SceneDetectorPlugin,
     AnalyzerPlugin,
+    EmbedderPlugin,
     TaggerPlugin,
     StorePlugin,
     StoragePlugin,
@@ -176,6 +193,11 @@ class HookSpecs:
     @hookspec
     def toolkit_analyzers(self) -> Iterable[AnalyzerPlugin]:
         """Bring analyzers."""
+        return ()
+
+    @hookspec
+    def toolkit_embedders(self) -> Iterable[EmbedderPlugin]:
+        """Bring embedders."""
         return ()
 
     @hookspec

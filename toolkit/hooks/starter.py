@@ -75,6 +75,12 @@ STARTERS: Mapping[str, Starter] = {
             "toolkit analyze https://videos.example.org/film.mp4 --set download.plugin=$name",
         ),
         Starter(
+            "embedder",
+            "embed",
+            "Counts the letters of texts in threes",
+            "toolkit analyze film.mp4 --set embedding.plugin=$name",
+        ),
+        Starter(
             "listener",
             "listen",
             "Logs how long each stage takes",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from toolkit.records.base import Part, digest
+from toolkit.records.calibration import Calibration, calibrated
 
 __all__ = ["Label", "Vocabulary"]
-
-_SUREST = 1e-6  # a probability of 0 or 1 has no logit
 
 
 class Label(Part):
@@ -24,7 +22,10 @@ class Label(Part):
         parent: The name of the label that this one is a kind of; "" at the top.
         threshold: From this probability on it holds, 0 to 1.
         exclusive: Of the labels of one such group a scene has the likeliest alone; "" for none.
-        calibration: Platt's ``a`` and ``b``, which put the probability right before it is compared.
+        calibration: What puts the probability right before it is compared.
+        similarity_threshold: From this similarity of a description on it holds, 0 to 1, where
+            similarities are looked at.
+        similarity_calibration: What puts the similarity right before it is compared.
     """
 
     name: str
@@ -33,19 +34,31 @@ class Label(Part):
     parent: str = ""
     threshold: float = 0.5
     exclusive: str = ""
-    calibration: tuple[float, float] | None = None
+    calibration: Calibration | None = None
+    similarity_threshold: float = 0.3
+    similarity_calibration: Calibration | None = None
 
     def probability(self, score: float) -> float:
-        """The calibrated probability: ``1 / (1 + exp(-(a * logit(score) + b)))``.
+        """The calibrated probability."""
+        return calibrated(score, self.calibration)
 
-        Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
-        """
-        if self.calibration is None:
-            return score
-        a, b = self.calibration
-        score = min(max(score, _SUREST), 1 - _SUREST)
-        # As tanh, which does not overflow.
-        return (1 + math.tanh((a * math.log(score / (1 - score)) + b) / 2)) / 2
+    def by_similarity(self) -> Label:
+        """The label as similarities are compared with it: with their threshold and calibration."""
+        return self.model_copy(
+            update={
+                "threshold": self.similarity_threshold,
+                "calibration": self.similarity_calibration,
+            }
+        )
+
+    def with_similarity(self, other: Label) -> Label:
+        """This label, its similarities compared as those of another :meth:`by_similarity`."""
+        return self.model_copy(
+            update={
+                "similarity_threshold": other.threshold,
+                "similarity_calibration": other.calibration,
+            }
+        )
 
 
 class Vocabulary(Part):

@@ -45,6 +45,8 @@ class Tagger(Component):
 
     reads_labels = False
     """Whether it reads the probabilities of the vocabulary's labels: then these are asked for."""
+    looks_ahead = False
+    """Whether it does better with many scenes at once, see :meth:`prepare`."""
     tags_videos = False
     """Whether it tags whole videos, too, see :meth:`tag_video`."""
 
@@ -54,6 +56,12 @@ class Tagger(Component):
 
         Raises:
             TagError: The tagger could not do its work.
+        """
+
+    def prepare(self, analyses: Sequence[Analysis]) -> None:
+        """Called, if :attr:`looks_ahead`, with the scenes that :meth:`tag` is called for next.
+
+        What it raises is nobody's failure: the calls that follow have to tell.
         """
 
     def tag_video(self, video: Video, scenes: Sequence[TaggedScene]) -> Iterable[Tag]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from toolkit.config import Settings
+from toolkit.hooks.embedding import embeddings
 from toolkit.hooks.manager import PluginManager, configure, load_file
 from toolkit.hooks.specs import Context, Plugin
 from toolkit.records import Analysis, new_id
@@ -22,6 +24,7 @@ from toolkit.testing.analyzers import AnalyzerSuite
 from toolkit.testing.decoders import DecoderSuite
 from toolkit.testing.detectors import SceneDetectorSuite, film
 from toolkit.testing.downloaders import DownloaderSuite
+from toolkit.testing.embedders import EmbedderSuite
 from toolkit.testing.listeners import ListenerSuite
 from toolkit.testing.storages import StorageSuite
 from toolkit.testing.stores import OpenStore, StoreSuite
@@ -34,6 +37,7 @@ SUITES = {
     "decode": "TestDecoder",
     "scenes": "TestSceneDetector",
     "analysis": "TestAnalyzer",
+    "embedding": "TestEmbedder",
     "tags": "TestTagger",
     "store": "TestStore",
     "storage": "TestStorage",
@@ -67,11 +71,16 @@ class Target:
     file: str | None = None
     place: str = ""
 
-    def found(self) -> tuple[PluginManager, Options | None, Path]:
-        """The plugins, the options that the config gives this one, and the config's folder."""
+    def settings(self) -> tuple[Settings, PluginManager]:
+        """The settings of the config, and the plugins with this one."""
         settings, plugins, _ = configure(self.config, self.arguments)
         if self.file:
             plugins.register(load_file(Path(self.file)), self.file)
+        return settings, plugins
+
+    def found(self) -> tuple[PluginManager, Options | None, Path]:
+        """The plugins, the options that the config gives this one, and the config's folder."""
+        settings, plugins = self.settings()
         given = settings.options.get(self.stage, {}).get(self.name)
         return plugins, given if isinstance(given, Options) else None, settings.base
 
@@ -144,7 +153,16 @@ class TestAnalyzer(Installed, AnalyzerSuite):
     pass
 
 
+class TestEmbedder(Installed, EmbedderSuite):
+    pass
+
+
 class TestTagger(Installed, TaggerSuite):
+    @pytest.fixture
+    def context(self, target: Target, tmp_path: Path) -> Context:
+        settings, plugins = target.settings()
+        return Context(tmp_path, tmp_path, embeddings=lambda: embeddings(plugins, settings))
+
     @pytest.fixture
     def telling(self, tagger: Tagger) -> Analysis:
         if not list(tagger.tag(SCENE, _TELLING, FULL_VIDEO)):

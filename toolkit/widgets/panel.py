@@ -27,7 +27,7 @@ _PUMP_S = 0.125  # eight times a second: more floods a notebook's message channe
 _PAGES = {
     "Scenes": ("download", "decode", "scenes", "sampling"),
     "Analysis": ("analysis",),
-    "Tags": ("tags",),
+    "Tags": ("tags", "embedding"),
     "Engine": ("execution", "ray"),
     "Places": ("paths", "store", "storage", "privacy", "redaction", "logging"),
 }

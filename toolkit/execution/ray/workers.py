@@ -230,6 +230,7 @@ class Worker:
         self._clock.begin()
         logs.about(self._order.run_id, works[0].video.id)
         try:
+            self._pipeline.foretell(works)
             for work in works:
                 self._pipeline.tag(work)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
