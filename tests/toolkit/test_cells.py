@@ -12,7 +12,7 @@ import toolkit as tk
 from toolkit.hooks import local
 from toolkit.stages.analysis import Analyzer
 from toolkit.stages.scenes import DetectorPass, SceneDetector
-from toolkit.stages.tags import Tagger
+from toolkit.stages.tags import FunctionTagger, Tagger
 
 
 class Settled(tk.Options):
@@ -77,6 +77,7 @@ def plain(scene: Any, analysis: Any) -> None:
         (tk.tagger, dict, "is no Tagger.*from toolkit.stages.tags import Tagger"),
         (tk.analyzer, plain, r"takes \(scene, analysis\), and is called with \(frames\)"),
         (tk.analyzer, yielding, "yields.*return a dict"),
+        (tk.embedder, plain, r"is called with \(texts\).*a row of numbers a text"),
         (tk.scene_detector, plain, "has to be a class.*import SceneDetector"),
         (tk.scene_detector, Lacking, "lacks the method 'start'.*colours=None"),
         (tk.scene_detector, Narrow, r"takes \(self, frame_s\).*called with .*colours=None"),
@@ -115,6 +116,17 @@ def test_a_third_argument_with_a_default_is_the_functions_own(run: tk.RunHandle)
 
     assert tk.try_on(run.scenes[0], early)["label"].to_list() == ["early"]
     assert tk.try_on(run.scenes[1], early).is_empty()
+
+
+def test_a_function_may_use_what_is_defined_below_it() -> None:
+    @tk.tagger
+    def early(scene: tk.Scene, analysis: tk.Analysis) -> Any:
+        return tk.Tag(label)
+
+    component = FunctionTagger(early)
+    assert component.identity()
+    label = "early"
+    assert component.identity()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import threading
 from collections.abc import Callable
-from types import CodeType, TracebackType
+from types import CellType, CodeType, TracebackType
 from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict, JsonValue
@@ -99,9 +99,16 @@ def code_hash(function: Callable[..., Any]) -> str:
         plain = [repr(c) for c in code.co_consts if not inspect.iscode(c)]
         return [code.co_code.hex(), *plain, *code.co_names, *(p for c in inner for p in parts(c))]
 
-    closed = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
+    closed = [_held(cell) for cell in function.__closure__ or ()]
     text = "\x1f".join([*parts(function.__code__), *closed, repr(function.__defaults__)])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _held(cell: CellType) -> str:
+    try:
+        return repr(cell.cell_contents)
+    except ValueError:  # what it names is defined below the function
+        return ""
 
 
 def class_hash(kind: type) -> str:
