@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
         "tune",
         example="toolkit tune last\n"
         "toolkit tune last --vocabulary labels.toml --write\n"
-        "toolkit tune last --examples examples.md",
+        "toolkit tune last --scorer similarity",
     )(tune)
 
 
@@ -39,15 +40,28 @@ def tune(
     least: Annotated[
         int, typer.Option(min=4, help="Fewest reviews of a label that anything is made of.")
     ] = 20,
+    scorer: Annotated[
+        Literal["probability", "similarity"],
+        typer.Option(
+            help="Whose thresholds: of the model's probabilities, or of the similarity of "
+            "descriptions and labels.",
+        ),
+    ] = "probability",
     as_json: Json = False,
 ) -> None:
     """Learn thresholds, calibrations and words from reviews; shows what it would change."""
+    from toolkit.hooks.embedding import embeddings
     from toolkit.insight.tuning.tuning import tuned, vocabulary_of
 
     with setup.store() as store:
         found = run_called(store, run)
         path = vocabulary or vocabulary_of(found, setup.raw.base if setup.raw else Path.cwd())
-        made = tuned(store, found, path, least=least)
+        with ExitStack() as stack:
+            compared = None
+            if scorer == "similarity":
+                settings, plugins = setup.load()
+                compared = stack.enter_context(closing(embeddings(plugins, settings)))
+            made = tuned(store, found, path, least=least, embeddings=compared)
     if write and made.changed:
         made.write()
     if as_json:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import CancelledError, ToolkitError
 from toolkit.execution import aside
+from toolkit.hooks.embedding import embeddings
 from toolkit.insight import results, retries
 from toolkit.insight.naming import video_called
 from toolkit.records import Answer, Question, Run
+from toolkit.stages.embedding import Embeddings
 from toolkit.stages.store import Store
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ class Anew:
     def done(self) -> bool:
         """Whether it has come to an end, whichever."""
         raise NotImplementedError
+
+    def _embeddings(self) -> Embeddings:
+        """Vectors by the embedder of the run's settings, for who closes them."""
+        settings, plugins = aside.settings_of(self)
+        return embeddings(plugins, settings)
 
     def resume(self) -> RunHandle:
         """Start the same work again, as a new run; what is done is not done again.

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.execution.tables import Tables
 from toolkit.insight import agreement, examples, queue, reviewing
-from toolkit.insight.tuning.tuning import LEAST, Tuning, tuned, vocabulary_of
+from toolkit.insight.tuning.tuning import LEAST, Scorer, Tuning, tuned, vocabulary_of
 from toolkit.records import Review, ReviewAction, ReviewTarget
 
 if TYPE_CHECKING:
     import polars as pl
     from pydantic import JsonValue
 
+    from toolkit.stages.embedding import Embeddings
+
 __all__ = ["Reviewing"]
 
 
 class Reviewing(Tables):
     """What people say of a run's results, and how far they agree."""
+
+    if TYPE_CHECKING:
+
+        def _embeddings(self) -> Embeddings: ...
 
     def review(
         self,
@@ -69,11 +76,24 @@ class Reviewing(Tables):
         least: int = LEAST,
         resamples: int = 1000,
         seed: int = 0,
+        scorer: Scorer = "probability",
     ) -> Tuning:
         """Learn thresholds, calibrations and words from reviews, see :func:`toolkit.tune`."""
         row = self.row
         path = vocabulary_of(row, Path.cwd()) if vocabulary is None else Path(vocabulary)
-        return tuned(self._store, row, path, least=least, resamples=resamples, seed=seed)
+        with ExitStack() as stack:
+            compared = None
+            if scorer == "similarity":
+                compared = stack.enter_context(closing(self._embeddings()))
+            return tuned(
+                self._store,
+                row,
+                path,
+                least=least,
+                resamples=resamples,
+                seed=seed,
+                embeddings=compared,
+            )
 
     def examples(self, path: str | os.PathLike[str], *, most: int = 4, force: bool = False) -> Path:
         """Write down what people said of the best reviewed scenes, as examples for an analyzer.

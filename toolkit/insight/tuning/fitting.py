@@ -6,13 +6,14 @@ and a threshold that was found on one of them has seen the others already.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.errors import MissingExtraError
+from toolkit.insight.tuning import calibrating
+from toolkit.insight.tuning.calibrating import Method, logits
 from toolkit.records import Label
+from toolkit.records.calibration import uncalibrated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
-__all__ = ["Sample", "crossed", "cut_of", "fitted", "folds", "platt", "probabilities", "with_cut"]
-
-_SUREST = 1e-6
-"""Scores are kept this far from 0 and 1, as `Label.probability` keeps them."""
+__all__ = ["Sample", "crossed", "cut_of", "fitted", "folds", "probabilities", "with_cut"]
 
 
 @dataclass(frozen=True)
@@ -71,42 +69,9 @@ def folds(sample: Sample, most: int) -> Iterator[Flags]:
         yield np.isin(names, films[part::parts])
 
 
-def platt(sample: Sample) -> tuple[float, float] | None:
-    """Platt's ``a`` and ``b``; None where the score falls as the label gets likelier.
-
-    Logistic regression on the logit of the score. Each scene counts a little as one of the other
-    class, as in Platt, "Probabilistic Outputs for Support Vector Machines" (1999), so that classes
-    that do not overlap have finite numbers, too.
-
-    Raises:
-        MissingExtraError: scikit-learn is not installed.
-    """
-    import numpy as np
-
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise MissingExtraError("tune", "tune", cause=error) from error
-    n, right = len(sample.holds), int(sample.holds.sum())
-    high, low = (right + 1) / (right + 2), 1 / (n - right + 2)
-    share = np.where(sample.holds, high, low)
-    logits = _logits(sample.scores)[:, None]
-    model = LogisticRegression(C=1e3)
-    classes = np.repeat([1, 0], n)
-    model.fit(np.concatenate([logits] * 2), classes, np.concatenate([share, 1 - share]))
-    a, b = float(model.coef_[0, 0]), float(model.intercept_[0])
-    return (float(f"{a:.4g}"), float(f"{b:.4g}")) if a > 1e-3 else None
-
-
 def cut_of(label: Label) -> float:
     """The score from which on the label holds, whatever its calibration."""
-    if label.calibration is None:
-        return label.threshold
-    a, b = label.calibration
-    t = min(max(label.threshold, 0.0), 1.0)
-    if t in (0.0, 1.0):
-        return t
-    return 1 / (1 + math.exp(-(math.log(t / (1 - t)) - b) / a))
+    return uncalibrated(label.threshold, label.calibration)
 
 
 def with_cut(label: Label, cut: float, scores: Array) -> Label:
@@ -120,16 +85,16 @@ def with_cut(label: Label, cut: float, scores: Array) -> Label:
     return label.model_copy(update={"threshold": exact})
 
 
-def fitted(label: Label, sample: Sample, *, calibrate: bool) -> tuple[Label, float]:
+def fitted(label: Label, sample: Sample, *, by: Method | None) -> tuple[Label, float]:
     """The label, calibrated if wanted, with the best cut for these scenes, and that cut.
 
     The best is that with the highest F1; of several, and if none is better than that of now, the
     nearest to that of now.
     """
-    pair = platt(sample) if calibrate else None
+    found = None if by is None else calibrating.METHODS[by](sample.scores, sample.holds)
     cut = _best_cut(sample, cut_of(label))
-    if pair is not None:
-        label = label.model_copy(update={"calibration": pair})
+    if found is not None:
+        label = label.model_copy(update={"calibration": found})
     return with_cut(label, cut, sample.scores), cut
 
 
@@ -137,33 +102,25 @@ def _best_cut(sample: Sample, now: float) -> float:
     import numpy as np
 
     distinct = np.unique(sample.scores)
-    logits = _logits(distinct)
-    between = 1 / (1 + np.exp(-(logits[1:] + logits[:-1]) / 2))
+    steps = logits(distinct)
+    between = 1 / (1 + np.exp(-(steps[1:] + steps[:-1]) / 2))
     cuts = np.array([now, *between])
     given = sample.scores[None, :] >= cuts[:, None]
     right = (given & sample.holds).sum(axis=1)
     f1 = 2 * right / np.maximum(given.sum(axis=1) + sample.holds.sum(), 1)
     best = np.flatnonzero(f1 >= f1.max() - 1e-12)
-    away = np.abs(_logits(cuts[best]) - _logits(np.array([now])))
+    away = np.abs(logits(cuts[best]) - logits(np.array([now])))
     return float(cuts[best[np.argmin(away)]])
 
 
-def crossed(label: Label, sample: Sample, *, most: int, calibrate: bool) -> tuple[Flags, Array]:
+def crossed(label: Label, sample: Sample, *, most: int, by: Method) -> tuple[Flags, Array]:
     """Whether the label is given to each scene, and its probability, fitted on the other films."""
     import numpy as np
 
     given, sure = np.zeros(len(sample.scores), np.bool_), np.zeros(len(sample.scores))
     for held_out in folds(sample, most):
         rest = sample.part(~held_out)
-        one = fitted(label, rest, calibrate=calibrate)[0] if rest.is_mixed else label
+        one = fitted(label, rest, by=by)[0] if rest.is_mixed else label
         sure[held_out] = probabilities(one, sample.scores[held_out])
         given[held_out] = sure[held_out] >= one.threshold
     return given, sure
-
-
-def _logits(scores: Sequence[float] | Array) -> Array:
-    import numpy as np
-
-    kept = np.clip(np.asarray(scores, np.float64), _SUREST, 1 - _SUREST)
-    logits: Array = np.log(kept / (1 - kept))
-    return logits

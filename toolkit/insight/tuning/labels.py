@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.insight import columns
 from toolkit.insight.evaluation.figures import Bootstrap, Figure, divided, f1
 from toolkit.insight.evaluation.gather import Pair
+from toolkit.insight.tuning.calibrating import ISOTONIC_LEAST, Method
 from toolkit.insight.tuning.fitting import (
     Sample,
     crossed,
@@ -18,6 +19,7 @@ from toolkit.insight.tuning.fitting import (
     with_cut,
 )
 from toolkit.records import Label, Vocabulary
+from toolkit.records.calibration import Calibration
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +43,10 @@ class Tuned:
         reason: Why it is left alone, or "".
         given: Whether it was given to each scene before, and by what was fitted on other films;
             None where there were too few reviews to fit anything.
+        method: What was learned for its calibration: of those that there were enough reviews for
+            the one with the least log loss on held-out films.
         brier: The mean squared error of its probabilities before, and on held-out films.
+        log_loss: Their log loss before, and on held-out films.
     """
 
     before: Label
@@ -49,7 +54,9 @@ class Tuned:
     sample: Sample
     reason: str = ""
     given: tuple[Flags, Flags] | None = None
+    method: Method | None = None
     brier: tuple[float, float] | None = None
+    log_loss: tuple[float, float] | None = None
 
     @property
     def changed(self) -> bool:
@@ -57,7 +64,13 @@ class Tuned:
         return self.before != self.after
 
 
-def samples(pairs: Iterable[Pair], vocabulary: Vocabulary) -> dict[str, tuple[Sample, int]]:
+Scores = Callable[[Pair], dict[str, float]]
+"""The scores of a scene, by the names of labels."""
+
+
+def samples(
+    pairs: Iterable[Pair], vocabulary: Vocabulary, scores: Scores
+) -> dict[str, tuple[Sample, int]]:
     """Every label's sample, and how many reviewed scenes have no score of it.
 
     A review of a synonym is one of its label. Where both were reviewed and differ, neither counts.
@@ -72,15 +85,14 @@ def samples(pairs: Iterable[Pair], vocabulary: Vocabulary) -> dict[str, tuple[Sa
             for word in words or ():
                 if label := vocabulary.find(word):
                     said.setdefault(label.name, set()).add(holds)
-        for label in vocabulary.labels:
-            verdicts = said.get(label.name, set())
+        scored = scores(pair) if said else {}
+        for name, verdicts in said.items():
             if len(verdicts) != 1:
                 continue
-            score = pair.analysis.labels.get(label.phrasing)
-            if score is None:
-                unscored[label.name] += 1
+            if name in scored:
+                rows[name].append((pair.video_id, scored[name], verdicts.pop()))
             else:
-                rows[label.name].append((pair.video_id, score, verdicts.pop()))
+                unscored[name] += 1
     return {
         name: (
             Sample(
@@ -94,7 +106,9 @@ def samples(pairs: Iterable[Pair], vocabulary: Vocabulary) -> dict[str, tuple[Sa
     }
 
 
-def tune_label(label: Label, sample: Sample, unscored: int, *, least: int) -> Tuned:
+def tune_label(
+    label: Label, sample: Sample, unscored: int, *, least: int, score: str = "probability"
+) -> Tuned:
     """What the reviews of a label make of it.
 
     Nothing is changed that does not do better on held-out films, threshold and calibration each by
@@ -105,30 +119,37 @@ def tune_label(label: Label, sample: Sample, unscored: int, *, least: int) -> Tu
         sample: What people said.
         unscored: How many reviewed scenes have no score.
         least: Fewest reviews; a quarter of them each way.
+        score: What people call the scores.
     """
     if not label.phrasing:
-        return Tuned(label, label, sample, "a mere category, about which no model is asked")
-    if reason := _too_little(sample, unscored, least):
+        return Tuned(label, label, sample, "a mere category, which has no score")
+    if reason := _too_little(sample, unscored, least, score):
         return Tuned(label, label, sample, reason)
     before = probabilities(label, sample.scores)
     given = before >= label.threshold
-    crossed_given, sure = crossed(label, sample, most=_FOLDS, calibrate=True)
+    ways: tuple[Method, ...] = ("platt",)
+    if len(sample.holds) >= ISOTONIC_LEAST:
+        ways = ("platt", "isotonic")
+    tried = {way: crossed(label, sample, most=_FOLDS, by=way) for way in ways}
+    method = min(ways, key=lambda way: _log_loss(tried[way][1], sample))
+    crossed_given, sure = tried[method]
     brier = _brier(before, sample), _brier(sure, sample)
+    log_loss = _log_loss(before, sample), _log_loss(sure, sample)
     better_cut = _f1(crossed_given, sample) > _f1(given, sample)
     calibrate = brier[1] < brier[0]
-    found, cut = fitted(label, sample, calibrate=calibrate)
+    found, cut = fitted(label, sample, by=method if calibrate else None)
     after = with_cut(found, cut if better_cut else cut_of(label), sample.scores)
     if not better_cut and not calibrate:
         after = label
     reason = "" if after != label else "nothing else does better on held-out films"
-    return Tuned(label, after, sample, reason, (given, crossed_given), brier)
+    return Tuned(label, after, sample, reason, (given, crossed_given), method, brier, log_loss)
 
 
-def _too_little(sample: Sample, unscored: int, least: int) -> str:
+def _too_little(sample: Sample, unscored: int, least: int, score: str) -> str:
     n, right = len(sample.holds), int(sample.holds.sum())
     each = max(1, least // 4)
     if not n and unscored:
-        return f"{unscored} reviews, but the run has no probability of it"
+        return f"{unscored} reviews, but the run has no {score} of it"
     if n < least:
         return f"{n} of {least} reviews"
     if right < each or n - right < each:
@@ -145,6 +166,13 @@ def _f1(given: Flags, sample: Sample) -> float:
 
 def _brier(sure: Array, sample: Sample) -> float:
     return float(((sure - sample.holds) ** 2).mean())
+
+
+def _log_loss(sure: Array, sample: Sample) -> float:
+    import numpy as np
+
+    right = np.where(sample.holds, sure, 1 - sure)
+    return float(-np.log(np.maximum(right, 1e-6)).mean())
 
 
 def held_out(tuned: Sequence[Tuned], *, resamples: int, seed: int) -> dict[str, Figure]:
@@ -204,11 +232,14 @@ def as_frame(tuned: Iterable[Tuned]) -> pl.DataFrame:
                 len(set(one.sample.videos)),
                 one.before.threshold,
                 one.after.threshold,
-                one.before.calibration,
-                one.after.calibration,
+                _pair(one.before.calibration),
+                _pair(one.after.calibration),
+                _points(one.after.calibration),
+                one.method,
                 None if before is None else _f1(before, one.sample),
                 None if after is None else _f1(after, one.sample),
                 *(one.brier or (None, None)),
+                *(one.log_loss or (None, None)),
                 one.changed,
                 one.reason,
             ]
@@ -223,11 +254,23 @@ def as_frame(tuned: Iterable[Tuned]) -> pl.DataFrame:
         "threshold": number,
         "calibration_before": pl.List(number),
         "calibration": pl.List(number),
+        "points": pl.List(pl.List(number)),
+        "method": pl.String(),
         "f1_before": number,
         "f1": number,
         "brier_before": number,
         "brier": number,
+        "log_loss_before": number,
+        "log_loss": number,
         "changed": pl.Boolean(),
         "reason": pl.String(),
     }
     return columns.frame(rows, schema)
+
+
+def _pair(calibration: Calibration | None) -> Calibration | None:
+    return None if _points(calibration) else calibration
+
+
+def _points(calibration: Calibration | None) -> Calibration | None:
+    return calibration if calibration and isinstance(calibration[0], tuple) else None

@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import ConfigError
 from toolkit.insight import machine, results
 from toolkit.insight.evaluation import report
 from toolkit.insight.evaluation.figures import Figure
-from toolkit.insight.evaluation.gather import gather
+from toolkit.insight.evaluation.gather import Pair, gather
 from toolkit.insight.evaluation.reviewed import reviewed
 from toolkit.insight.reviews import counting
 from toolkit.insight.tuning import labels, suggestions
 from toolkit.insight.tuning.labels import Tuned
 from toolkit.insight.tuning.writing import write
-from toolkit.records import Review, Run, Tag
+from toolkit.records import Label, Review, Run, Tag, Vocabulary
+from toolkit.stages.embedding import Embeddings
+from toolkit.stages.similarity import Similarity
 from toolkit.stages.store import Store
 from toolkit.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LEAST", "Tuning", "tuned", "vocabulary_of"]
+__all__ = ["LEAST", "Scorer", "Tuning", "tuned", "vocabulary_of"]
+
+Scorer = Literal["probability", "similarity"]
 
 LEAST = 20
 """Fewest reviews of a label that anything is made of."""
@@ -41,6 +45,7 @@ class Tuning:
         figures: Micro and macro F1 before, on held-out films after, and the gain, each with its
             95% interval; over all labels with enough reviews, also those that are left alone.
         suggestions: One row a synonym or a change of a rule that would have prevented corrections.
+        scorer: Whose thresholds and calibrations: those of probabilities, or of similarities.
     """
 
     run_id: str
@@ -48,6 +53,7 @@ class Tuning:
     labels: tuple[Tuned, ...]
     figures: dict[str, Figure]
     suggestions: pl.DataFrame
+    scorer: Scorer = "probability"
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -66,14 +72,21 @@ class Tuning:
             VocabularyError: The file changed meanwhile, or cannot be changed.
             MediaError: It cannot be written.
         """
-        write(self.path, [one.after for one in self.labels if one.changed])
+        write(self.path, [self._as_written(one.after) for one in self.labels if one.changed])
         return self.path
+
+    def _as_written(self, label: Label) -> Label:
+        if self.scorer == "probability":
+            return label
+        known = Vocabulary(labels=load_vocabulary(self.path).labels).find(label.name)
+        return known.with_similarity(label) if known else label
 
     def data(self) -> dict[str, Any]:
         """All of it, as what JSON can hold."""
         return {
             "run": self.run_id,
             "vocabulary": str(self.path),
+            "scorer": self.scorer,
             "changed": self.changed,
             "figures": {name: vars(one) for name, one in self.figures.items()},
             "labels": self.frame.to_dicts(),
@@ -87,18 +100,17 @@ class Tuning:
             for name, one in self.figures.items()
             if one.value is not None
         ]
-        title = f"Run {self.run_id}, {self.path.name}: F1 before, and after on held-out films"
+        by = "" if self.scorer == "probability" else f", by {self.scorer}"
+        title = f"Run {self.run_id}, {self.path.name}{by}: F1 before, and after on held-out films"
         yield report.Table(title, ("figure", "value", "95%"), tuple(shown))
         rows = self.frame.to_dicts()
-        head = ("label", "reviews", "holds", "threshold", "", "F1", "", "Brier", "", "calibration")
+        head = ("label", "reviews", "holds", "threshold", "", "F1", "", "Brier", "", "log loss", "",
+                "calibration")  # fmt: skip
         names = ("label", "reviews", "holds", "threshold_before", "threshold", "f1_before", "f1",
-                 "brier_before", "brier")  # fmt: skip
+                 "brier_before", "brier", "log_loss_before", "log_loss")  # fmt: skip
         tried = [row for row in rows if row["f1"] is not None]
         if tried:
-            cells = [
-                (*(report.worded(row[name]) for name in names), _pair(row["calibration"]))
-                for row in tried
-            ]
+            cells = [(*(report.worded(row[name]) for name in names), _found(row)) for row in tried]
             yield report.cut("Labels: before and after", head, cells)
         alone = [(row["label"], row["reason"]) for row in rows if not row["changed"]]
         if alone:
@@ -114,8 +126,11 @@ class Tuning:
         return report.as_html(self.tables())
 
 
-def _pair(calibration: list[float] | None) -> str:
-    return "" if calibration is None else ", ".join(f"{number:g}" for number in calibration)
+def _found(row: dict[str, Any]) -> str:
+    if row["points"]:
+        return f"isotonic, {len(row['points'])} points"
+    pair = row["calibration"]
+    return "" if pair is None else ", ".join(f"{number:g}" for number in pair)
 
 
 def vocabulary_of(run: Run, base: Path) -> Path:
@@ -142,8 +157,12 @@ def tuned(
     least: int = LEAST,
     resamples: int = 1000,
     seed: int = 0,
+    embeddings: Embeddings | None = None,
 ) -> Tuning:
-    """Learn from what people said of a run's videos, see :func:`toolkit.tune`."""
+    """Learn from what people said of a run's videos, see :func:`toolkit.tune`.
+
+    With ``embeddings`` it is about similarities in the place of probabilities.
+    """
     if least < 4:
         raise ConfigError("A threshold needs at least 4 reviews.", hint="20 are a good start.")
     vocabulary = load_vocabulary(path)
@@ -154,9 +173,16 @@ def tuned(
         for pair in gather(store, run, truth, tolerance_s=0.0).pairs
         if pair.scene is not None and pair.row.tells_labels
     ]
-    said = labels.samples(pairs, vocabulary)
+    scorer: Scorer = "similarity" if embeddings else "probability"
+    said = labels.samples(pairs, vocabulary, _scores(vocabulary, embeddings))
     found = [
-        labels.tune_label(label, *said[label.name], least=least) for label in vocabulary.labels
+        labels.tune_label(
+            label.by_similarity() if embeddings else label,
+            *said[label.name],
+            least=least,
+            score=scorer,
+        )
+        for label in vocabulary.labels
     ]
     tags: dict[str, list[Tag]] = {}
     for part in results.parts_of(pair.scene for pair in pairs if pair.scene):
@@ -172,4 +198,19 @@ def tuned(
         labels=tuple(found),
         figures=labels.held_out(found, resamples=resamples, seed=seed),
         suggestions=suggestions.as_frame(advice),
+        scorer=scorer,
     )
+
+
+def _scores(vocabulary: Vocabulary, embeddings: Embeddings | None) -> labels.Scores:
+    if embeddings is not None:
+        near = Similarity(embeddings, vocabulary.labels)
+        return lambda pair: {
+            name: one.score for name, one in near.scores(pair.analysis.description).items()
+        }
+
+    def probable(pair: Pair) -> dict[str, float]:
+        known = pair.analysis.labels
+        return {one.name: known[one.phrasing] for one in vocabulary.labels if one.phrasing in known}
+
+    return probable

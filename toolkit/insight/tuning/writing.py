@@ -9,6 +9,7 @@ from pathlib import Path
 from toolkit.errors import VocabularyError
 from toolkit.media.files import written
 from toolkit.records import Label
+from toolkit.records.calibration import Calibration
 from toolkit.records.vocabulary import folded
 from toolkit.tomls import TomlFile
 from toolkit.vocabulary import load_vocabulary
@@ -16,7 +17,14 @@ from toolkit.vocabulary import load_vocabulary
 __all__ = ["edited", "write"]
 
 _KEY = r"^[ \t]*[\"']?{key}[\"']?[ \t]*=[ \t]*"
-_VALUES = {"threshold": r"[^#\s]+", "calibration": r"\[[^\]]*\]"}
+_NUMBER, _LIST = r"[^#\s]+", r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]"
+_VALUES = {  # key -> how its value is written, and below which key a new one comes
+    "threshold": (_NUMBER, ("name",)),
+    "calibration": (_LIST, ("threshold", "name")),
+    "similarity_threshold": (_NUMBER, ("threshold", "name")),
+    "similarity_calibration": (_LIST, ("similarity_threshold", "threshold", "name")),
+}
+_ON_A_LINE = 4  # points of a calibration
 
 
 def edited(path: Path, labels: Iterable[Label]) -> str:
@@ -28,32 +36,45 @@ def edited(path: Path, labels: Iterable[Label]) -> str:
         VocabularyError: The file cannot be read.
     """
     wanted = {folded(label.name): label for label in labels}
+    old = {folded(label.name): label for label in load_vocabulary(path).labels}
     tables = TomlFile(path, "vocabulary file", VocabularyError).tables("label")
     # As it is, with whichever line ends.
     lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
     end = "\r\n" if any(line.endswith("\r\n") for line in lines) else "\n"
     for table in reversed(tables):
-        if label := wanted.get(folded(str(table.values["name"]))):
+        name = folded(str(table.values["name"]))
+        if name in wanted:
             part = slice(table.start, table.end)
-            lines[part] = [_changed("".join(lines[part]), label, end)]
+            lines[part] = [_changed("".join(lines[part]), old[name], wanted[name], end)]
     return "".join(lines)
 
 
-def _changed(text: str, label: Label, end: str) -> str:
-    text = _put(text, "threshold", repr(label.threshold), "name", end)
-    if label.calibration is None:
-        return text
-    a, b = label.calibration
-    above = "threshold" if re.search(_KEY.format(key="threshold"), text, re.MULTILINE) else "name"
-    return _put(text, "calibration", f"[{a!r}, {b!r}]", above, end)
+def _changed(text: str, old: Label, new: Label, end: str) -> str:
+    for key in _VALUES:
+        value = getattr(new, key)
+        if value is not None and value != getattr(old, key):
+            text = _put(text, key, _written(value, end), end)
+    return text
 
 
-def _put(text: str, key: str, value: str, above: str, end: str) -> str:
-    there = re.search(f"({_KEY.format(key=key)})({_VALUES[key]})", text, re.MULTILINE)
+def _written(value: float | Calibration, end: str) -> str:
+    if isinstance(value, float):
+        return repr(value)
+    parts = [f"[{one[0]!r}, {one[1]!r}]" if isinstance(one, tuple) else repr(one) for one in value]
+    if len(parts) <= _ON_A_LINE:
+        return f"[{', '.join(parts)}]"
+    rows = [parts[at : at + _ON_A_LINE] for at in range(0, len(parts), _ON_A_LINE)]
+    lines = "".join(f"  {', '.join(row)},{end}" for row in rows)
+    return f"[{end}{lines}]"
+
+
+def _put(text: str, key: str, value: str, end: str) -> str:
+    written, above = _VALUES[key]
+    there = re.search(f"({_KEY.format(key=key)})({written})", text, re.MULTILINE)
     if there:
         return text[: there.start(2)] + value + text[there.end(2) :]
-    line = re.search(_KEY.format(key=above) + r"[^\r\n]*", text, re.MULTILINE)
-    place = line.end() if line else len(text)
+    lines = (re.search(_KEY.format(key=one) + r"[^\r\n]*", text, re.MULTILINE) for one in above)
+    place = next((line.end() for line in lines if line), len(text))
     return f"{text[:place]}{end}{key} = {value}{text[place:]}"
 
 
