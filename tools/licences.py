@@ -63,8 +63,8 @@ Worth knowing before you pass a bundle on:
 - OpenCV's wheels hold FFmpeg's libraries built under the LGPL.
 - PyPI's torch for Linux brings NVIDIA's CUDA libraries, which are under NVIDIA's terms.
 - wordllama's wheels hold vectors that were trained from the token embeddings of LLaMA 2 and Phi-3.
-  Their author publishes them under the MIT licence; whether LLaMA 2's own licence reaches them is for
-  you to judge.
+  Their author publishes them under the MIT licence; whether LLaMA 2's own licence reaches them is
+  for you to judge.
 
 """
 

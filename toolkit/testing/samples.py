@@ -42,6 +42,8 @@ _LABEL = Label(
     threshold=0.75,
     exclusive="traffic",
     calibration=(1.5, -0.25),
+    similarity_threshold=0.25,
+    similarity_calibration=((0.0, 0.125), (0.5, 0.25), (1.0, 0.875)),
 )
 TEXT = "naïve café — 東京 🎬 \"quoted\" 'single' 100% \\ back\nnew line\ttab $5 <b>&amp;</b>"
 """Text with whatever breaks careless quoting."""
