@@ -19,6 +19,7 @@ from toolkit.errors import (
     SourceError,
     StalledError,
 )
+from toolkit.isolation.reading import Pair
 from toolkit.net.causes import LIMITS
 from toolkit.net.turns import turn
 from toolkit.privacy import tombstones
@@ -33,7 +34,17 @@ from toolkit.vault.keys import Vault
 from toolkit.watchdog import within
 from toolkit.work import pending, scanned
 
-__all__ = ["Skipped", "acquire"]
+__all__ = ["Skipped", "acquire", "probed"]
+
+
+def probed(pair: Pair, path: Path, stall_s: float, cancel: Cancel) -> Iterator[Video]:
+    """A job: a file's metadata.
+
+    Raises:
+        DecodeError: It cannot be read, or the decoder is stuck.
+        CancelledError: ``cancel`` was set.
+    """
+    yield within(lambda: pair.decoder.probe(path), f"Opening '{path}'", stall_s, cancel)
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,7 @@ def _acquired(
         return video
     if source.kind == "file":
         path = Path(source.uri)
+        crew.readers.start()  # meanwhile
         return _taken_in(crew, source, path, _hashed(path, cancel), source.info, cancel)
     folder = crew.settings.workspace / crew.settings.paths.downloads
     made(folder)
@@ -85,6 +97,7 @@ def _acquired(
                 crew.store.save([source.model_copy(update={"info": {"title": download.title}})])
                 return Playlist(download.title, _while(stack.pop_all(), download.entries))
             hide(download.path, *download.subtitles.values())
+            crew.readers.start()
             info = {**source.info, **download.info}
             name = _hashed(download.path, cancel)
             stack.enter_context(turn(folder, name, cancel))
@@ -193,10 +206,10 @@ def _taken_in(
     tombstones.refuse(crew.store, source, name)
     video = next(iter(crew.store.find(Video, id=name)), None)
     if video is None or not Path(video.path).exists():
-        opening, stall_s = f"Opening '{path}'", crew.settings.decode.stall_s
-        probed = within(lambda: crew.decoder.probe(path), opening, stall_s, cancel)
+        stall_s = crew.settings.decode.stall_s
+        [found] = crew.readers.do(probed, path, stall_s, cancel=cancel, brief=True)
         old = video.info if video else {}
-        video = probed.model_copy(update={"id": name, "path": str(path), "info": old})
+        video = found.model_copy(update={"id": name, "path": str(path), "info": old})
     elif source.kind == "link" and _one_of_ours(Path(video.path), path):
         path.unlink(missing_ok=True)
         path = Path(video.path)

@@ -15,6 +15,7 @@ from toolkit.config import Settings
 from toolkit.errors import ConfigError, MissingExtraError, PrivacyError
 from toolkit.hooks import local
 from toolkit.hooks.manager import Made, PluginManager
+from toolkit.isolation.readers import Readers
 from toolkit.records import AnswerType, Ask, AskKind, Lineage, SynthesisKind, Vocabulary
 from toolkit.redaction.pictures import Blur
 from toolkit.sealing.keys import vault_of
@@ -71,6 +72,7 @@ class Crew:
         plugins: Where the working objects come from.
 
     Attributes:
+        readers: The decoder and the scene detector.
         lineage: The keys that all results of this crew carry.
         vocabulary: The labels that people want to find.
         labels: What is asked about for its probability: the settings' labels and, if a tagger reads
@@ -137,7 +139,7 @@ class Crew:
     def _hire_readers(self) -> None:
         decoder = self._make(Decoder, "decode", self.settings.decode.plugin)
         detector = self._make(SceneDetector, "scenes", self.settings.scenes.plugin)
-        self.decoder, self.detector = decoder.component, detector.component
+        self.readers = Readers(decoder, detector, self.settings)
         self.blur = Blur.of(self.settings.redaction, "thumbnails")
         blurred = (
             self.blur.identity() if self.blur and self.settings.scenes.thumbnail_width else None

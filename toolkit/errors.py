@@ -8,7 +8,9 @@
     ├── DownloadError            a link could not be fetched
     ├── DecodeError              a file could not be read as video
     │   ├── NotAVideoError       no video in it: text, audio only, empty, zero frames
-    │   └── StalledError         a decoder stopped making progress
+    │   ├── StalledError         a decoder stopped making progress
+    │   ├── LimitError           it took more memory or time than a file may take
+    │   └── CrashedError         the process that read it came to a bad end
     ├── MediaError               a clip, a sheet or a preview could not be made
     ├── AnalysisError            an analyzer could not answer
     │   └── ModelError           model weights are missing, damaged or do not fit
@@ -43,11 +45,13 @@ __all__ = [
     "CancelledError",
     "ClusterError",
     "ConfigError",
+    "CrashedError",
     "DecodeError",
     "DownloadError",
     "EmbeddingError",
     "EncryptionError",
     "ForgottenError",
+    "LimitError",
     "MediaError",
     "MissingExtraError",
     "ModelError",
@@ -159,6 +163,20 @@ class NotAVideoError(DecodeError):
 
 class StalledError(DecodeError):
     """A decoder stopped making progress."""
+
+
+class LimitError(DecodeError):
+    """Reading a file took more memory, processor time or time than a file may take.
+
+    ``context["limit"]`` is "memory", "cpu" or "time".
+    """
+
+
+class CrashedError(DecodeError):
+    """The process that read a file crashed, or ended itself.
+
+    ``context["ended"]`` is the signal or the exit code that it ended with.
+    """
 
 
 class MediaError(ToolkitError):

@@ -18,18 +18,22 @@ else:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import TypeVar
 
 from toolkit.chunks import Chunking, plan
+from toolkit.config import Settings
+from toolkit.isolation.reading import Job, Pair
 from toolkit.outlines import Outline, filled, outlines, pieces
 from toolkit.pipeline import Pipeline
 from toolkit.readings import Chunk, Joined, Reading, read
 from toolkit.records import Record, Video
+from toolkit.scan import Ended, Found, pictured
 from toolkit.stages.component import Cancel
-from toolkit.vault.files import opened
 from toolkit.work import Work, scanned
 
 __all__ = ["Piecework"]
+
+T = TypeVar("T")
 
 
 class Piecework:
@@ -52,8 +56,8 @@ class Piecework:
         """
         if scanned(self._crew, video):
             return None
-        with opened(Path(video.path), cancel.check):
-            return plan(self._crew.decoder, self._crew.detector, video, self._settings, cancel)
+        [chunking] = self._do(_planned, video, cancel=cancel)
+        return chunking
 
     def read(self, video: Video, chunk: Chunk, cancel: Cancel) -> Reading:
         """Read one chunk: 16 bytes a frame come back, and what the detector told.
@@ -62,9 +66,8 @@ class Piecework:
             DecodeError: It cannot be read.
             CancelledError: ``cancel`` was set.
         """
-        crew = self._crew
-        with opened(Path(video.path), cancel.check):
-            return read(crew.decoder, crew.detector, video, self._settings, chunk, cancel)
+        [reading] = self._do(_reading, video, chunk, cancel=cancel)
+        return reading
 
     def pieces(self, joined: Joined) -> list[list[Outline]]:
         """All scenes of the file, in groups about as long as a chunk."""
@@ -79,14 +82,41 @@ class Piecework:
             DecodeError: The file cannot be read, or has other frames than it had.
             CancelledError: ``cancel`` was set.
         """
-        crew, settings = self._crew, self._settings
-        with opened(Path(video.path), cancel.check):  # before the decoder's silence is watched
-            for found, size in filled(crew.decoder, crew.detector, video, piece, settings, cancel):
-                yield self._pipeline.found(video, found, size)
+        looked_at = bool(self._crew.asked)
+        for found, size in self._do(_filled, video, piece, looked_at, cancel=cancel):
+            yield self._pipeline.found(video, found, size)
+
+    def _do(self, job: Job[T], video: Video, *arguments: object, cancel: Cancel) -> Iterator[T]:
+        readers = self._crew.readers
+        return readers.do(job, video, readers.settings, *arguments, cancel=cancel)
 
     def closing(
         self, video: Video, joined: Joined, pieces: Sequence[Sequence[Outline]]
     ) -> list[Record]:
         """What to save of the video when the scenes of all pieces are saved."""
         seen = len(joined.times_s), joined.ending.share_read, joined.truncated(video)
-        return self._pipeline.closing(video, sum(map(len, pieces)), *seen)
+        return self._pipeline.closing(video, sum(map(len, pieces)), Ended(*seen))
+
+
+def _planned(
+    pair: Pair, video: Video, settings: Settings, cancel: Cancel
+) -> Iterator[Chunking | None]:
+    yield plan(pair.decoder, pair.detector, video, settings, cancel)
+
+
+def _reading(
+    pair: Pair, video: Video, settings: Settings, chunk: Chunk, cancel: Cancel
+) -> Iterator[Reading]:
+    yield read(pair.decoder, pair.detector, video, settings, chunk, cancel)
+
+
+def _filled(
+    pair: Pair,
+    video: Video,
+    settings: Settings,
+    piece: Sequence[Outline],
+    looked_at: bool,
+    cancel: Cancel,
+) -> Iterator[tuple[Found, tuple[int, int]]]:
+    for found, size in filled(pair.decoder, pair.detector, video, piece, settings, cancel):
+        yield pictured(found, size, settings, looked_at=looked_at), size

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict
 
 from toolkit import thumbnails
 from toolkit.acquire import Skipped, acquire
@@ -28,18 +28,17 @@ from toolkit.errors import (
 )
 from toolkit.hooks.manager import PluginManager
 from toolkit.records import Analysis, Answer, Completion, Record, Scene, Source, Video
-from toolkit.revisit import revisited
-from toolkit.scan import Found, Scan
+from toolkit.revisit import reread
+from toolkit.scan import Ended, Found, scan_file
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist, Progress
 from toolkit.stages.effort import note, tokens_noted
 from toolkit.stages.private import made, swept
-from toolkit.stages.sampling import frames_of, size_of
+from toolkit.stages.sampling import frames_of
 from toolkit.stages.tags import merge
 from toolkit.stages.tones import with_method
 from toolkit.synthesis import Synthesizer
-from toolkit.vault.files import opened
 from toolkit.wholes import Wholes
 from toolkit.work import Trouble, Work, pending, scanned, wrapped
 
@@ -128,55 +127,51 @@ class Pipeline:
             asked = [work.scene for work in works if work.missing]
             if all(scene.sampler == self.crew.sampler_key for scene in asked):
                 note(hits=1)
-                with opened(Path(video.path), cancel.check) if asked else nullcontext():
-                    frames = revisited(self.crew.decoder, video, asked, self.settings, cancel)
+                readers = self.crew.readers
+                frames = readers.do(reread, video, asked, readers.settings, cancel=cancel)
+                with closing(frames):
                     for work in works:
                         work.frames = next(frames) if work.missing else None
                         yield work
                 return
-        with opened(Path(video.path), cancel.check):  # before the decoder's silence is watched
-            yield from self._scan(video, cancel)
+        yield from self._scan(video, cancel)
 
     def _scan(self, video: Video, cancel: Cancel) -> Iterator[Work]:
-        crew, settings = self.crew, self.settings
-        sampling = settings.sampling
-        scan = Scan(crew.decoder, crew.detector, video, settings, cancel, sampling, self._asked)
+        readers, looked_at = self.crew.readers, bool(self.crew.asked)
+        options = readers.settings, self.settings.sampling, looked_at
         last: Work | None = None
+        ended: Ended | None = None
         try:
-            for found in scan:
+            for told in readers.do(scan_file, video, *options, cancel=cancel):
+                if isinstance(told, Ended):
+                    ended = told
+                    break
                 if last:
                     yield last
                 last = None
-                last = self.found(video, found, scan.size)
+                last = self.found(video, *told)
+                del told
         except DecodeError:
             if last:
                 yield last  # whole, whatever became of the rest
             raise
         assert last is not None  # a scan finds at least one scene or raises
-        seen = scan.frame_count, scan.share_read, scan.truncated
-        last.closing = self.closing(video, last.scene.index + 1, *seen)
+        assert ended is not None
+        last.closing = self.closing(video, last.scene.index + 1, ended)
         yield last
 
-    def closing(
-        self, video: Video, scenes: int, frames: int, share_read: float | None, truncated: bool
-    ) -> list[Record]:
-        """What is saved of a video when all of its scenes are: so many, of so many frames."""
-        update = {"frame_count": frames, "share_read": share_read, "truncated": truncated}
+    def closing(self, video: Video, scenes: int, ended: Ended) -> list[Record]:
+        """What is saved of a video when all of its scenes are: so many."""
+        update = asdict(ended)
         done = Completion.of(video.id, "scan", self.crew.detector_key, scenes)
         return [done, video.model_copy(update=update)]
-
-    def _asked(self, shown: tuple[int, int]) -> list[tuple[int, int]]:
-        """The sizes that picked frames are converted to."""
-        width = self.settings.scenes.thumbnail_width
-        thumbnail = [thumbnails.size_of(shown, width)] if width else []
-        return [size_of(shown, self.settings.sampling), *thumbnail]
 
     def found(self, video: Video, found: Found, size: tuple[int, int]) -> Work:
         """A scene that was found as work, with its frames if somebody has to look at them.
 
         Args:
             video: The video.
-            found: The scene; its picked frames are let go.
+            found: The scene, with pixels; see :func:`toolkit.scan.pictured`.
             size: Width and height of the video as shown, in pixels.
         """
         scene = self._scene(video, found, size)
@@ -185,7 +180,6 @@ class Pipeline:
         if work.missing:
             options, key = self.settings.sampling, self.crew.sampler_key
             work.frames = frames_of(video, scene, found.picked, size, options, key)
-        found.picked.clear()  # they pin the decoder's memory, and `found` lives on for a while
         return work
 
     def _scene(self, video: Video, found: Found, size: tuple[int, int]) -> Scene:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolkit.config import Settings
 from toolkit.errors import DecodeError
+from toolkit.isolation.reading import Pair
 from toolkit.records import Frames, Scene, Video
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import MOMENT_S, Decoder
@@ -15,7 +16,14 @@ from toolkit.stages.sampling import frames_of
 from toolkit.stages.threads import look
 from toolkit.watchdog import Beat, watched
 
-__all__ = ["revisited"]
+__all__ = ["reread", "revisited"]
+
+
+def reread(
+    pair: Pair, video: Video, scenes: Sequence[Scene], settings: Settings, cancel: Cancel
+) -> Iterator[Frames]:
+    """A job: see :func:`revisited`."""
+    return revisited(pair.decoder, video, scenes, settings, cancel)
 
 
 def revisited(

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from toolkit.config import Settings
 from toolkit.config.settings import Sampling
 from toolkit.errors import NotAVideoError
+from toolkit.isolation.reading import Pair
 from toolkit.records import Video
 from toolkit.stages.component import Cancel
 from toolkit.stages.decode import DecodedFrame, Decoder, FrameStream
-from toolkit.stages.keeping import Budget
+from toolkit.stages.keeping import Budget, Converted
 from toolkit.stages.lengths import Closed, Lengths
-from toolkit.stages.sampling import Reservoir
+from toolkit.stages.sampling import Reservoir, size_of
 from toolkit.stages.scenes import SceneDetector
 from toolkit.stages.threads import look
+from toolkit.thumbnails import size_of as thumbnail_size
 from toolkit.watchdog import Beat, watched
 
-__all__ = ["Found", "Scan", "is_truncated", "small_size"]
+__all__ = ["Ended", "Found", "Scan", "is_truncated", "pictured", "scan_file", "small_size"]
 
 
 @dataclass(frozen=True)
 class Found:
-    """A scene as it closes, with the frames that were picked from it, still undecoded to RGB.
+    """A scene as it closes, with the frames that were picked from it.
 
-    Whoever wants their pixels converts them at once: they pin the decoder's memory.
+    Whoever wants the pixels of those that :class:`Scan` gives converts them at once: they pin the
+    decoder's memory.
     """
 
     index: int
@@ -36,6 +39,71 @@ class Found:
     kind: Literal["start", "cut", "fade", "dissolve", "wipe", "split"]
     score: float
     picked: list[DecodedFrame]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is known of a file once all of its scenes are."""
+
+    frame_count: int
+    share_read: float | None
+    truncated: bool
+
+
+def scan_file(
+    pair: Pair,
+    video: Video,
+    settings: Settings,
+    sampling: Sampling | None,
+    looked_at: bool,
+    cancel: Cancel,
+) -> Iterator[tuple[Found, tuple[int, int]] | Ended]:
+    """A job: the scenes of a file, each with the size the video is shown in, and then its end.
+
+    Args:
+        pair: Who reads it.
+        video: The file, as probed.
+        settings: See :class:`Scan`.
+        sampling: See :class:`Scan`.
+        looked_at: Whether analyzers will look at the frames.
+        cancel: Ends it.
+
+    Raises:
+        DecodeError: The file cannot be decoded.
+        CancelledError: ``cancel`` was set.
+    """
+
+    def asked(shown: tuple[int, int]) -> list[tuple[int, int]]:
+        width = settings.scenes.thumbnail_width
+        thumbnail = [thumbnail_size(shown, width)] if width else []
+        return [size_of(shown, settings.sampling), *thumbnail]
+
+    scan = Scan(pair.decoder, pair.detector, video, settings, cancel, sampling, asked)
+    for found in scan:
+        yield pictured(found, scan.size, settings, looked_at=looked_at), scan.size
+        del found  # and its frames, while the next ones are looked for
+    yield Ended(scan.frame_count, scan.share_read, scan.truncated)
+
+
+def pictured(found: Found, size: tuple[int, int], settings: Settings, *, looked_at: bool) -> Found:
+    """A scene with pixels in place of decoders' frames: all that will be asked of them.
+
+    Args:
+        found: The scene; its frames are let go.
+        size: Width and height of the video as shown, in pixels.
+        settings: How large frames and thumbnails are.
+        looked_at: Whether analyzers will look at the frames.
+    """
+    width = settings.scenes.thumbnail_width
+    middle = len(found.picked) // 2
+    picked: list[DecodedFrame] = []
+    for place, frame in enumerate(found.picked):
+        sizes = [size_of(size, settings.sampling)] if looked_at else []
+        if width and place == middle:
+            sizes.append(thumbnail_size(size, width))
+        picked.append(Converted(frame, sizes))
+    found.picked.clear()
+    return replace(found, picked=picked)
 
 
 class Scan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -157,11 +158,13 @@ def local_file(word: str) -> Path:
 
 
 def _probe(path: Path, settings: Settings, plugins: PluginManager) -> Video:
+    from toolkit.acquire import probed
     from toolkit.cache import content_id
-    from toolkit.stages.decode import Decoder
+    from toolkit.isolation.readers import Readers
+    from toolkit.stages.component import Cancel
 
-    with plugins.make(Decoder, "decode", settings.decode.plugin, settings).component as decoder:
-        video = decoder.probe(path)
+    with Readers.of(settings, plugins) as readers:
+        [video] = readers.do(probed, path, settings.decode.stall_s, cancel=Cancel())
     try:
         return video.model_copy(update={"id": content_id(path), "path": str(path)})
     except OSError as error:
@@ -169,29 +172,31 @@ def _probe(path: Path, settings: Settings, plugins: PluginManager) -> Video:
 
 
 def _scan(path: Path, settings: Settings, plugins: PluginManager) -> tuple[Video, list[Scene]]:
+    from toolkit.isolation.readers import Readers
     from toolkit.records import Scene
-    from toolkit.scan import Scan
+    from toolkit.scan import Ended, scan_file
     from toolkit.stages.component import Cancel
-    from toolkit.stages.decode import Decoder
-    from toolkit.stages.scenes import SceneDetector
 
     video = _probe(path, settings, plugins)
     found: list[Scene] = []
     name = settings.scenes.plugin
+    ended = Ended(0, None, False)
     with (
-        plugins.make(Decoder, "decode", settings.decode.plugin, settings).component as decoder,
-        plugins.make(SceneDetector, "scenes", name, settings).component as detector,
+        Readers.of(settings, plugins) as readers,
         working(f"Looking for scenes in {path.name}") as say,
     ):
-        scan = Scan(decoder, detector, video, settings, Cancel())
-        for one in scan:
+        options = readers.settings, None, False
+        for told in readers.do(scan_file, video, *options, cancel=Cancel()):
+            if isinstance(told, Ended):
+                ended = told
+                break
+            one, _ = told
             place = {"start_s": one.start_s, "end_s": one.end_s, "kind": one.kind}
             found.append(Scene.of(video.id, name, one.index, score=one.score, **place))
             say(f"{len(found)} scenes in {path.name} up to {clock(one.end_s)}")
-    if scan.truncated:
+    if ended.truncated:
         complain(f"{path.name} is truncated: these are the scenes of what could be read.")
-    update = {"frame_count": scan.frame_count, "share_read": scan.share_read}
-    return video.model_copy(update={**update, "truncated": scan.truncated}), found
+    return video.model_copy(update=asdict(ended)), found
 
 
 def _csv(found: list[Scene]) -> str:

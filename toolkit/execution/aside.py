@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.config import Settings
@@ -13,12 +12,11 @@ from toolkit.hooks import local
 from toolkit.hooks.manager import PluginManager
 from toolkit.insight.reviews import origin
 from toolkit.records import Answer, Ask, Question, Run, Scene, Video
-from toolkit.revisit import revisited
+from toolkit.revisit import reread
 from toolkit.stages.analysis import Analyzer, Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.store import Store
 from toolkit.stages.tones import with_method
-from toolkit.vault.files import opened
 from toolkit.work import wrapped
 
 if TYPE_CHECKING:
@@ -129,8 +127,8 @@ def _scene(store: Store, row: Run, scene_id: str, crew: Crew) -> Scene:
 def _asked(crew: Crew, job: Job[Analyzer], ask: Ask, scene: Scene, store: Store) -> Answer:
     (video,) = store.find(Video, id=scene.video_id)
     cancel = Cancel()
-    with opened(Path(video.path)):
-        (frames,) = revisited(crew.decoder, video, [scene], crew.settings, cancel)
+    readers = crew.readers
+    (frames,) = readers.do(reread, video, [scene], readers.settings, cancel=cancel)
     try:
         ((reply,),) = job.component.analyze([Look(frames, [ask])], job.key, cancel)
     except Exception as error:

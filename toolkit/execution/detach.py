@@ -63,7 +63,6 @@ def begin(words: Sequence[str], settings: Settings, file: Path | None) -> str:
         The run's id.
 
     Raises:
-        MissingExtraError: A plugin of this process cannot travel without Ray's libraries.
         ToolkitError: What the run could not begin of, of the type that it had there.
     """
     order = pickle.dumps(Order(Parcel.of(settings), tuple(words), file))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.config import Settings
@@ -18,11 +17,10 @@ from toolkit.hooks.manager import PluginManager
 from toolkit.hooks.specs import Plugin
 from toolkit.insight import columns, results
 from toolkit.records import Analysis, Answer, Scene, Video
-from toolkit.revisit import revisited
+from toolkit.revisit import reread
 from toolkit.stages.analysis import Look
 from toolkit.stages.component import Cancel
 from toolkit.stages.tags import apart, named
-from toolkit.vault.files import opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -130,8 +128,8 @@ def _answers(crew: Crew, name: str, scene: Scene, video: Video) -> pl.DataFrame:
 
     cancel = Cancel()
     (job,) = [job for job in crew.analyzers if job.name == name]
-    with opened(Path(video.path)):
-        (frames,) = revisited(crew.decoder, video, [scene], crew.settings, cancel)
+    readers = crew.readers
+    (frames,) = readers.do(reread, video, [scene], readers.settings, cancel=cancel)
     rows = []
     (replies,) = job.component.analyze([Look(frames, job.asks)], job.key, cancel)
     for reply in replies:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.acquire import probed
 from toolkit.config import Settings
 from toolkit.errors import DecodeError
 from toolkit.hooks.manager import PluginManager
@@ -19,6 +20,7 @@ from toolkit.insight.sizing import Cluster, Load, Sizing, length, sizing
 from toolkit.pipeline import Pipeline
 from toolkit.records import Scene, Source, Video
 from toolkit.sources import Expanded, expand, stamp
+from toolkit.stages.component import Cancel
 from toolkit.stages.loading import loading, unloaded
 from toolkit.stages.models import ModelInfo
 from toolkit.work import pending, scanned
@@ -194,7 +196,8 @@ def _item(pipeline: Pipeline, found: Expanded) -> Item:
     path = Path(found.uri if found.kind == "file" else video.path if video else "")
     try:
         if not (video and known and known.stamp == stamp(path)):
-            video = pipeline.crew.decoder.probe(path)
+            readers, stall_s = pipeline.crew.readers, pipeline.settings.decode.stall_s
+            [video] = readers.do(probed, path, stall_s, cancel=Cancel(), brief=True)
     except (DecodeError, OSError) as refusal:
         return Item(found.uri, "unreadable", error=str(refusal))
     left = _left(pipeline, video) if video.id else 1.0

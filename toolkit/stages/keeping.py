@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Budget", "Kept"]
+__all__ = ["Budget", "Converted", "Kept"]
 
 _BYTES = 160 << 20
 """What kept frames may take: 53 of 1080p, more than scenes of eight frames keep."""
@@ -82,12 +82,19 @@ class Budget:
         return max(_LEAST, left // self._frame_bytes)
 
     def _convert(self, kept: Kept) -> None:
-        kept.frame = _Converted(kept.frame, self._sizes)
+        kept.frame = Converted(kept.frame, self._sizes)
         self._converted.add(kept)
 
 
-class _Converted:
-    """What was asked of a frame beforehand; see :class:`~toolkit.stages.decode.DecodedFrame`."""
+class Converted:
+    """What was asked of a frame beforehand; see :class:`~toolkit.stages.decode.DecodedFrame`.
+
+    It holds nothing of the decoder's, and can be pickled.
+
+    Args:
+        frame: The frame.
+        sizes: Width and height of all pictures that will be asked for.
+    """
 
     def __init__(self, frame: DecodedFrame, sizes: Collection[tuple[int, int]]) -> None:
         self.pts_s = frame.pts_s
@@ -95,9 +102,11 @@ class _Converted:
         self._pictures = {size: frame.rgb(*size) for size in sizes}
 
     def small(self, width: int, height: int, image_format: ImageFormat) -> npt.NDArray[np.uint8]:
+        """Not there."""
         raise NotImplementedError("detectors see frames before they are kept")
 
     def rgb(self, width: int, height: int) -> npt.NDArray[np.uint8]:
+        """The frame's, in one of the sizes."""
         return self._pictures[width, height]
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import sysconfig
+import pickle
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from toolkit.config import RawConfig, Settings
 from toolkit.config.secrets import known, remember
-from toolkit.errors import MissingExtraError
 from toolkit.execution.ray.shipping import plugin_folder
 from toolkit.hooks import local
 from toolkit.hooks.manager import PluginManager, discover
-from toolkit.hooks.specs import Plugin
+from toolkit.hooks.values import by_value
 from toolkit.sealing.keys import carried
 
 __all__ = ["Parcel"]
@@ -39,26 +35,21 @@ class Parcel:
 
     @classmethod
     def of(cls, settings: Settings) -> Parcel:
-        """These settings, and the plugins of this process.
-
-        Raises:
-            MissingExtraError: There are some, and Ray is not installed.
-        """
+        """These settings, and the plugins of this process."""
         options = {
             stage: {name: one.model_dump() for name, one in plugins.items()}
             for stage, plugins in settings.options.items()
         }
         bare = carried(settings).model_copy(update={"options": {}})
-        return cls(bare, options, known(), _by_value(local.plugins()))
+        plugins = local.plugins()
+        return cls(bare, options, known(), by_value(plugins) if plugins else b"")
 
     def open(self) -> tuple[Settings, PluginManager]:
         """Make the settings and find the plugins, in this process."""
         for secret in self.secrets:
             remember(secret)
         if self.plugins:
-            from ray import cloudpickle
-
-            for plugin in cloudpickle.loads(self.plugins):
+            for plugin in pickle.loads(self.plugins):  # noqa: S301 - from the run's own process
                 local.register(plugin)
         raw = RawConfig(base=self.settings.base)
         if self.settings.plugins.folder:
@@ -74,31 +65,3 @@ class Parcel:
             for stage, models in manager.option_models().items()
         }
         return self.settings.model_copy(update={"options": options}), manager
-
-
-def _by_value(plugins: list[Plugin]) -> bytes:
-    """The plugins, and whatever of their code is in no package that is installed."""
-    if not plugins:
-        return b""
-    try:
-        from ray import cloudpickle
-    except ImportError as error:
-        raise MissingExtraError(plugins[0].name, "ray", cause=error) from error
-
-    modules = [module for module in list(sys.modules.values()) if _stray(module)]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        return bytes(cloudpickle.dumps(plugins))
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
-def _stray(module: ModuleType) -> bool:
-    """Whether a module is a file that lies about: not this program, the library or a package."""
-    file, name = getattr(module, "__file__", None), getattr(module, "__name__", "__main__")
-    if not file or name == "__main__" or name.startswith("toolkit"):
-        return False
-    installed = {sysconfig.get_path(key) for key in ("purelib", "platlib", "stdlib")}
-    return name in sys.modules and not any(map(Path(file).is_relative_to, installed))

@@ -28,10 +28,9 @@ from toolkit.piecework import Piecework
 from toolkit.pipeline import Pipeline
 from toolkit.readings import Chunk, Joined
 from toolkit.records import Answer, Completion, Frames, Record, Scene, Source, Video
-from toolkit.revisit import revisited
+from toolkit.revisit import reread
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
-from toolkit.vault.files import opened
 from toolkit.work import Trouble, Work, wrapped
 
 __all__ = ["Worker"]
@@ -55,6 +54,9 @@ class Worker:
         import ray
 
         settings, plugins = order.parcel.open()
+        # This process is what a bad file costs, and the run counts how often it does.
+        decode = settings.decode.model_copy(update={"isolate": False})
+        settings = settings.model_copy(update={"decode": decode})
         quiet = settings.logging.model_copy(update={"file": ""})
         logs.set_up(quiet, settings.privacy, settings.redaction, settings.base)
         self._store = RemoteStore(order.coordinator)
@@ -204,9 +206,8 @@ class Worker:
         self._clock.begin()
         try:
             video = self._here(source, video)
-            settings, decoder = self._pipeline.settings, self._pipeline.crew.decoder
-            with opened(Path(video.path)):
-                [frames] = revisited(decoder, video, [scene], settings, self._cancel)
+            readers = self._pipeline.crew.readers
+            [frames] = readers.do(reread, video, [scene], readers.settings, cancel=self._cancel)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise self._pipeline.blamed("scan", error) from None
         return Done(None, self._clock.end()), frames

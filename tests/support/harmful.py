@@ -1,0 +1,110 @@
+"""A decoder that does harm where a file's name says so, files of such names, and runs over them."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import toolkit as tk
+from toolkit_decode_pyav import PyAVOptions
+from toolkit_decode_pyav.decoder import PyAVDecoder
+
+__all__ = ["analyzed", "copied", "register"]
+
+
+class Harmful(PyAVDecoder):
+    """Does what the first word of a file's name says: as it is opened, or as it is decoded."""
+
+    def __init__(self) -> None:
+        super().__init__(PyAVOptions(threads=1))
+
+    def probe(self, path: Path) -> tk.Video:
+        first, _, rest = path.stem.partition("-")
+        if first == "early":
+            harm(rest, path)
+        return super().probe(path)
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Any]:
+        with super().open(path) as stream:
+            yield Stream(stream, path)
+
+
+class Stream:
+    """Does it before the last scene: those before have closed."""
+
+    def __init__(self, stream: Any, path: Path) -> None:
+        self.stream, self.path, self.count = stream, path, 0
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> Any:
+        self.count += 1
+        if self.count == 120:
+            harm(self.path.stem, self.path)
+        return next(self.stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def harm(word: str, path: Path) -> None:
+    """What bad code can do to its process, whose number it leaves beside the file."""
+    path.with_suffix(".pid").write_text(str(os.getpid()))
+    if word == "crashes":
+        ctypes.string_at(0)
+    elif word == "leaves":
+        os._exit(0)
+    elif word == "eats":
+        kept = []
+        while True:
+            kept.append(bytearray(16 << 20))
+    elif word == "burns":
+        while True:
+            pass
+    elif word == "freezes":  # and keeps Python's lock: nothing in the process can tell
+        ctypes.PyDLL(None).sleep(3600)
+    elif word == "sleeps":
+        time.sleep(3600)
+    elif word == "fails":
+        raise ValueError("as any code may")
+
+
+def digest(frames: tk.Frames) -> dict[str, str]:
+    """An analyzer that tells each picked pixel from another."""
+    return {"digest": hashlib.sha256(frames.rgb.tobytes() + frames.pts_s.tobytes()).hexdigest()}
+
+
+def register() -> None:
+    """Let runs choose it: ``decode.plugin = harmful``; and the analyzer."""
+    tk.analyzer(digest)
+    tk.register(tk.DecoderPlugin(name="harmful", factory=lambda options, context: Harmful()))
+
+
+def copied(film: Path, folder: Path, names: Sequence[str]) -> list[Path]:
+    """Copies of a film under these names, each of other bytes: the same would be one video."""
+    paths = [folder / f"{name}.mp4" for name in names]
+    for path in paths:
+        box = path.stem.encode()
+        path.write_bytes(film.read_bytes() + (8 + len(box)).to_bytes(4, "big") + b"free" + box)
+    return paths
+
+
+def analyzed(paths: Sequence[Path], workspace: Path, **options: Any) -> Any:
+    """A run over these files."""
+    decode = {"plugin": "harmful", **options.pop("decode", {})}
+    return tk.analyze(
+        [str(path) for path in paths],
+        workspace=workspace,
+        decode=decode,
+        analyzer="digest",
+        progress=False,
+        **options,
+    )

@@ -1,0 +1,174 @@
+"""A decoder and a scene detector at work, in this process or in others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from toolkit.config import Settings
+from toolkit.errors import DecodeError, ToolkitError
+from toolkit.hooks.manager import Made, PluginManager
+from toolkit.hooks.specs import Context
+from toolkit.isolation import bench
+from toolkit.isolation.limits import SUPPORTED, allowance
+from toolkit.isolation.process import GoneError, Watch
+from toolkit.isolation.reading import Job, Pair, Task, Tools
+from toolkit.records import Video
+from toolkit.stages.component import Cancel
+from toolkit.stages.decode import Decoder
+from toolkit.stages.scenes import SceneDetector
+from toolkit.vault.files import opened
+
+__all__ = ["Readers"]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_BRIEF = 2  # so many short jobs are done at once, beside the long ones
+
+
+class Readers:
+    """Have a decoder and a detector do jobs; from several threads, if you like.
+
+    Args:
+        decoder: The decoder.
+        detector: The detector.
+        settings: Whether files are isolated, and what they may take.
+
+    Attributes:
+        pair: Both, in this process.
+        settings: Of the settings, what jobs need: no secret is among it.
+    """
+
+    def __init__(
+        self, decoder: Made[Decoder], detector: Made[SceneDetector], settings: Settings
+    ) -> None:
+        self.pair = Pair(decoder.component, detector.component)
+        self.settings = Settings(
+            decode=settings.decode,
+            scenes=settings.scenes,
+            sampling=settings.sampling,
+            execution=settings.execution,
+        )
+        self._options = settings.decode
+        self._brief = threading.BoundedSemaphore(_BRIEF)
+        self._tools: Tools | None = None
+        if settings.decode.isolate and SUPPORTED:
+            context = Context(settings.workspace, settings.base)
+            try:
+                self._tools = Tools.of(decoder, detector, context)
+            except Exception as error:  # noqa: BLE001 - whatever a plugin holds
+                name = f"'{decoder.plugin.name}' or '{detector.plugin.name}'"
+                log.warning(
+                    "Files are read in this process, where one can crash it: %s cannot travel to "
+                    "another (%s)",
+                    name,
+                    error,
+                )
+
+    @classmethod
+    def of(cls, settings: Settings, plugins: PluginManager) -> Readers:
+        """Those that the settings choose.
+
+        Raises:
+            ToolkitError: One of them is unknown or cannot start.
+        """
+        return cls(
+            plugins.make(Decoder, "decode", settings.decode.plugin, settings),
+            plugins.make(SceneDetector, "scenes", settings.scenes.plugin, settings),
+            settings,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free both; processes wait for other files for a while."""
+        self.pair.decoder.close()
+        self.pair.detector.close()
+
+    def start(self) -> None:
+        """Have a process ready, soon."""
+        if self._tools:
+            try:
+                bench.give_back(bench.taken(self._tools))
+            except OSError as error:
+                log.debug("No process could be started: %s", error)
+
+    def do(
+        self, job: Job[T], file: Path | Video, *arguments: Any, cancel: Cancel, brief: bool = False
+    ) -> Generator[T, None, None]:
+        """What a job gives of a file, which may be sealed, one at a time.
+
+        Args:
+            job: The job.
+            file: The file, or a video with its path.
+            arguments: What else the job needs.
+            cancel: Ends it.
+            brief: It takes moments: few of them are done at once, so that they share processes.
+
+        Raises:
+            CrashedError: The process that read the file came to a bad end.
+            LimitError: The file takes more than it may.
+            ToolkitError: What the job raises.
+            CancelledError: ``cancel`` was set.
+        """
+        path = Path(file.path) if isinstance(file, Video) else file
+        with opened(path, cancel.check) as plain:  # before its decoder's silence is watched
+            if self._tools is None:
+                yield from job(self.pair, file, *arguments, cancel)
+                return
+            allowed = allowance(
+                self._options, plain, file.duration_s if isinstance(file, Video) else None
+            )
+            if plain != path:
+                update = {"path": str(plain)}
+                file = file.model_copy(update=update) if isinstance(file, Video) else plain
+            level = logging.getLogger("toolkit").getEffectiveLevel()
+            task = Task(job, file, arguments, allowed, level)
+            try:
+                with self._turn(cancel, brief=brief):
+                    yield from self._items(task, cancel)
+            except ToolkitError as error:
+                error.message = error.message.replace(str(plain), str(path))
+                raise
+
+    @contextmanager
+    def _turn(self, cancel: Cancel, *, brief: bool) -> Iterator[None]:
+        if not brief:
+            yield
+            return
+        while not self._brief.acquire(timeout=0.2):
+            cancel.check()
+        try:
+            yield
+        finally:
+            self._brief.release()
+
+    def _items(self, task: Task, cancel: Cancel) -> Iterator[Any]:
+        watch = Watch(self._options.stall_s, self._options.most_s)
+        tools = self._tools
+        assert tools is not None
+        while True:
+            try:
+                reader = bench.taken(tools)
+            except OSError as error:
+                raise DecodeError(
+                    f"No process could be started to read '{task.path}': {error.strerror}.",
+                    hint="The system is short of memory or processes.",
+                    retriable=True,
+                    path=task.path,
+                ) from error
+            try:
+                yield from reader.items(tools, task, watch, cancel)
+            except GoneError:
+                continue  # it had waited for too long
+            finally:
+                bench.give_back(reader)
+            return
