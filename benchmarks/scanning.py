@@ -206,7 +206,7 @@ def _child(arguments: str) -> None:
     task, paths, options = json.loads(arguments)
     with tempfile.TemporaryDirectory() as folder:
         short = str(Path(folder, "short.mp4"))
-        _first_second(paths[0], short)
+        first_second(paths[0], short)
         TASKS[task]([short], {**options, "picked_s": [0.0]})
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts anew
@@ -217,7 +217,8 @@ def _child(arguments: str) -> None:
     print(json.dumps({"cpu_s": cpu_s, "wall_s": wall_s, "peak_mb": peak_mb, "made": made}))
 
 
-def _first_second(path: str, short: str) -> None:
+def first_second(path: str, short: str) -> None:
+    """Write the first second of a film, as it is, into another file."""
     import av
 
     with av.open(path) as source, av.open(short, "w") as target:

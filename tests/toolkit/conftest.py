@@ -19,6 +19,12 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read here, where a test can look on."""
+    monkeypatch.setenv("TOOLKIT_DECODE__ISOLATE", "false")
+
+
 @pytest.fixture(autouse=True)
 def no_local_plugins() -> Iterator[None]:
     """What a test defined is gone after it."""

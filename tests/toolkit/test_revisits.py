@@ -27,6 +27,8 @@ from toolkit_decode_pyav.stream import PyAVStream
 from toolkit_scenes_pyscenedetect import AdaptiveOptions
 from toolkit_scenes_pyscenedetect.detector import PySceneDetector
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 class Seeing(Counting):
     """Remembers the pixels it was shown, and cannot answer some questions."""

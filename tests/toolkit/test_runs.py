@@ -185,6 +185,7 @@ def test_a_failing_tagger_leaves_the_rest(film: Path, workspace: Path) -> None:
     assert "ZeroDivisionError" in run.failures["message"][0]
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("stage", ["decode", "scenes"])
 def test_a_plugin_that_breaks_fails_its_video_alone(
     film: Path, workspace: Path, tmp_path: Path, stage: str

@@ -167,6 +167,7 @@ def test_sources_of_tags_become_one_result(analyze: Analyze) -> None:
     assert run.row.lineage.vocabulary.find("automobile") is not None
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_changed_threshold_synonym_or_rule_runs_tagging_alone(analyze: Analyze) -> None:
     first = analyze()
     assert len(Scoring.asked) == 6

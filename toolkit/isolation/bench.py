@@ -11,7 +11,7 @@ from contextlib import suppress
 from toolkit.isolation.process import Process
 from toolkit.isolation.reading import Tools
 
-__all__ = ["end", "give_back", "taken"]
+__all__ = ["end", "give_back", "start", "taken"]
 
 _MOST = 4
 
@@ -55,6 +55,20 @@ def taken(tools: Tools) -> Process:
     with _bench.lock:
         _bench.every.add(process)
     return process
+
+
+def start(tools: Tools) -> None:
+    """Have a process get ready, if there is none at all.
+
+    Raises:
+        OSError: No process can be started.
+    """
+    with _bench.lock:
+        if any(one.is_there() for one in _bench.every):
+            return
+        process = Process(tools)
+        _bench.every.add(process)
+        _bench.idle.append(process)
 
 
 def give_back(process: Process) -> None:

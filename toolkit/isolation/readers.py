@@ -27,7 +27,6 @@ __all__ = ["Readers"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_BRIEF = 2  # so many short jobs are done at once, beside the long ones
 
 
 class Readers:
@@ -54,7 +53,7 @@ class Readers:
             execution=settings.execution,
         )
         self._options = settings.decode
-        self._brief = threading.BoundedSemaphore(_BRIEF)
+        self._brief = threading.Lock()
         self._tools: Tools | None = None
         if settings.decode.isolate and SUPPORTED:
             context = Context(settings.workspace, settings.base)
@@ -94,10 +93,10 @@ class Readers:
         self.pair.detector.close()
 
     def start(self) -> None:
-        """Have a process ready, soon."""
+        """Have a process ready soon, if there is none."""
         if self._tools:
             try:
-                bench.give_back(bench.taken(self._tools))
+                bench.start(self._tools)
             except OSError as error:
                 log.debug("No process could be started: %s", error)
 
@@ -111,7 +110,7 @@ class Readers:
             file: The file, or a video with its path.
             arguments: What else the job needs.
             cancel: Ends it.
-            brief: It takes moments: few of them are done at once, so that they share processes.
+            brief: It takes moments: one of them is done at a time, so that they share a process.
 
         Raises:
             CrashedError: The process that read the file came to a bad end.
