@@ -133,6 +133,8 @@ class Pipeline:
                     for work in works:
                         work.frames = next(frames) if work.missing else None
                         yield work
+                    if asked:
+                        next(frames, None)  # it comes to its own end
                 return
         yield from self._scan(video, cancel)
 
@@ -145,7 +147,7 @@ class Pipeline:
             for told in readers.do(scan_file, video, *options, cancel=cancel):
                 if isinstance(told, Ended):
                     ended = told
-                    break
+                    continue  # to the job's own end, or it would be broken off
                 if last:
                     yield last
                 last = None

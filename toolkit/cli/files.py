@@ -189,7 +189,7 @@ def _scan(path: Path, settings: Settings, plugins: PluginManager) -> tuple[Video
         for told in readers.do(scan_file, video, *options, cancel=Cancel()):
             if isinstance(told, Ended):
                 ended = told
-                break
+                continue
             one, _ = told
             place = {"start_s": one.start_s, "end_s": one.end_s, "kind": one.kind}
             found.append(Scene.of(video.id, name, one.index, score=one.score, **place))

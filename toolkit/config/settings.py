@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
+from toolkit.config.decode import Decode
 from toolkit.config.machine import cores
 from toolkit.config.privacy import Privacy, Redaction
 from toolkit.config.ray import RaySettings
@@ -49,38 +50,6 @@ class Download(Section):
     plugin: Words = Field(
         ("http", "ytdlp"),
         description="The downloaders, in order: the first that can fetch a link does.",
-    )
-
-
-class Decode(Section):
-    """File -> metadata and frames."""
-
-    plugin: str = Field("pyav", description="The decoder.")
-    stall_s: float = Field(
-        60.0, gt=0, description="Seconds without a new frame after which a decoder counts as stuck."
-    )
-    isolate: bool = Field(
-        True,
-        description="Read files in processes of their own, so that one that crashes a decoder, or "
-        "wants more than the next three allow, costs itself and not the run (Linux and macOS).",
-    )
-    memory_mb: int = Field(
-        4096,
-        ge=64,
-        description="Memory that reading one file may take, in MB, besides what libraries take; "
-        "not held on macOS.",
-    )
-    cpu_per_s: float = Field(
-        60.0,
-        gt=0,
-        description="Processor seconds that reading a second of video may take. A file may take "
-        "at least what two seconds may.",
-    )
-    most_s: float = Field(
-        0.0,
-        ge=0,
-        description="Seconds that reading one file may take in all, waits for later stages left "
-        "out; 0: as long as it likes, while it makes progress.",
     )
 
 

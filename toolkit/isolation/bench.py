@@ -87,7 +87,8 @@ def give_back(process: Process) -> None:
 def end() -> None:
     """End all of them, whatever they are at."""
     with _bench.lock:
+        every = list(_bench.every)
         _bench.idle.clear()
-    for process in list(_bench.every):
+    for process in every:
         with suppress(OSError):
             process.end()

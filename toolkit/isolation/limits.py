@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.config.settings import Decode
+from toolkit.config.decode import Decode
 
 __all__ = ["SUPPORTED", "Allowance", "allowance", "die_with", "free", "hold", "is_short_of_memory"]
 
