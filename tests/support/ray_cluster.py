@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import toolkit as tk
 from toolkit.execution.ray.machine import LAZILY
 
@@ -48,6 +50,23 @@ class Nodes:
     def replace(self) -> None:
         self._cluster.remove_node(self.other, allow_graceful=False)
         self.add()
+
+    def lose_head(self) -> None:
+        """The head is gone at once, with its control service, coordinators and workers."""
+        head = self._cluster.head_node.all_processes
+        for kind in ("raylet", "gcs_server"):
+            process = psutil.Process(head[kind][0].process.pid)
+            for one in [process, *process.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    one.kill()
+
+    def workers(self) -> list[int]:
+        """The runs' processes on all nodes, without Ray's own."""
+        found = []
+        for node in self._cluster.list_all_nodes():
+            raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+            found += [one.pid for one in raylet.children() if "Agent" not in one.name()]
+        return found
 
     def restart_control(self, away_s: float) -> None:
         """The head's control service (GCS) dies, and comes back after a while."""

@@ -91,8 +91,9 @@ def need_ray() -> None:
     """
     sys.path.insert(0, str(machine.LAZILY))
     try:
-        import grpc  # noqa: F401 - of ray[default], and not of ray alone
-        import ray  # noqa: F401
+        with _outliving():
+            import grpc  # noqa: F401 - of ray[default], and not of ray alone
+            import ray  # noqa: F401
     except ImportError as error:
         raise ClusterError(
             f"Ray is not installed ({error}).",
@@ -100,6 +101,28 @@ def need_ray() -> None:
         ) from error
     finally:
         sys.path.remove(str(machine.LAZILY))
+
+
+@contextlib.contextmanager
+def _outliving() -> Iterator[None]:
+    """Ray ends a process whose cluster is gone, which is not for it to decide.
+
+    It does so a minute after the head went. And where it knows of no raylet's process id, as a
+    worker does, it takes a parent that is process 1 for a dead raylet: that is a notebook's server
+    in a container, or what a run in the background is left with. It reads the one variable as it
+    joins, the other as it is imported.
+    """
+    mine = {
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "3600",
+        "RAY_RAYLET_PID": str(os.getpid()),  # lives as long as we do
+    }
+    added = {name: value for name, value in mine.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def connect(settings: Settings, plugins: PluginManager, *, start: bool = True) -> Connection:
@@ -209,19 +232,6 @@ def _join(settings: Settings, plugins: PluginManager, address: str) -> Connectio
 def _scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _outliving() -> Iterator[None]:
-    """Ray ends a process a minute after its cluster's head went, which is not for it to decide."""
-    name = "RAY_gcs_rpc_server_reconnect_timeout_s"
-    before = os.environ.get(name)
-    os.environ[name] = str(before or 3600)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
 
 
 def _init(settings: Settings, address: str, env: dict[str, Any], *, started: bool) -> Connection:

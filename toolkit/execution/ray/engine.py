@@ -86,6 +86,9 @@ class RayRun:
             self._asked = None
             return self._lost()
         except Exception as error:  # noqa: BLE001 - gone with its node, or ended already
+            self._asked = None
+            if not self._connection.reachable():
+                return self._lost()
             log.info("The coordinator is gone: %s", error)
             return True
         self._asked, self._there = None, time.monotonic()
@@ -106,8 +109,8 @@ class RayRun:
         elif now - self._there > _AWAY_S:
             self.error = ClusterError(
                 f"The head {address} of the run's cluster has been away for {_AWAY_S:.0f} s.",
-                hint="What was found is in the store, and run.resume() goes on from there, on any "
-                "cluster. Should the head have come back meanwhile, toolkit.attach finds the run.",
+                hint="What was found is in the store. run.resume() goes on from there once a head "
+                "is at that address again, and so does the same call with another [ray] address.",
                 retriable=True,
                 address=address,
             )
