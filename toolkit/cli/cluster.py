@@ -27,7 +27,10 @@ Address = Annotated[
     ),
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="JOB", help="A job's id, as much of it as is clear, or 'last'.")
+    str,
+    typer.Argument(
+        metavar="JOB", help="A job's id or its run's, as much of it as is clear, or 'last'."
+    ),
 ]
 
 
@@ -119,7 +122,8 @@ def status(
     job: Annotated[
         str,
         typer.Argument(
-            metavar="[JOB]", help="A job's id, as much of it as is clear, or 'last'; without, all."
+            metavar="[JOB]",
+            help="A job's id or its run's, as much of it as is clear, or 'last'; without, all.",
         ),
     ] = "",
     address: Address = "",

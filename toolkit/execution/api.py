@@ -18,6 +18,7 @@ from toolkit.execution.engines import Engine
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.looking import Sources, open_store, settings_of
 from toolkit.execution.ray.engine import find, launch
+from toolkit.execution.ray.named import id_for
 from toolkit.execution.recall import recalled, versions
 from toolkit.execution.run import RunHandle
 from toolkit.execution.uploads import clouds_of
@@ -167,6 +168,7 @@ def start(
     pipeline = Pipeline(settings, plugins)
     try:
         row = Run(
+            id=id_for(pipeline.store),
             sources=tuple(map(anchored, words)),
             settings={"base": str(settings.base), **settings.shown()},
             lineage=pipeline.crew.lineage,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ray_cluster import Nodes, rows, until
+from ray_cluster import rows, until
 
 import toolkit as tk
 from toolkit.testing.clips import Shot, write_film
@@ -31,31 +32,59 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """Where workers leave a file when they are at a part, and wait until there is one called go."""
+    from toolkit_decode_pyav import PyAVOptions
+    from toolkit_decode_pyav.decoder import PyAVDecoder
+
+    folder = tmp_path / "parts"
+    folder.mkdir()
+
+    class Held(PyAVDecoder):
+        def open_at(self, path: Path, time_s: float) -> Any:
+            (folder / str(os.getpid())).touch()
+            while not (folder / "go").exists():
+                time.sleep(0.02)
+            return super().open_at(path, time_s)
+
+    tk.register(tk.DecoderPlugin(name="held", factory=lambda *_: Held(PyAVOptions())))
+    return folder
+
+
 def undisturbed(film: Path, folder: Path) -> dict[str, Any]:
-    return rows(tk.analyze(film, analyzer="signals", workspace=folder, progress=False))
+    chosen: dict[str, Any] = {"workspace": folder, "decode": {"plugin": "held"}, "progress": False}
+    return rows(tk.analyze(film, analyzer="signals", **chosen))
+
+
+def begun(submit: Submit, film: Path, parts: Path) -> tuple[tk.RunHandle, list[int]]:
+    """A run that has two workers at parts of the film, and their processes' ids."""
+    chosen: dict[str, Any] = {"execution": {"chunk_s": PART_S}, "decode": {"plugin": "held"}}
+    run = submit(film, **chosen, ray={"scans_max": 3})
+    until(lambda: len(list(parts.iterdir())) > 1)
+    return run, [int(path.name) for path in parts.iterdir()]
 
 
 def test_parts_give_the_rows_of_one_pass(
-    nodes: Nodes, submit: Submit, long_film: Path, tmp_path: Path
+    submit: Submit, long_film: Path, parts: Path, tmp_path: Path
 ) -> None:
-    run = submit(long_film, execution={"chunk_s": PART_S}, ray={"scans_max": 3})
-    scans = until(lambda: len(nodes.pids(f"{run.id} scan")) > 1)
+    run, _ = begun(submit, long_film, parts)
+    (parts / "go").touch()
     run.wait()
-    assert scans
     assert run.failures.is_empty()
     assert rows(run) == undisturbed(long_film, tmp_path / "local")
     whole = run.videos.row(0, named=True)
     assert whole["frame_count"] == 120 * 25
-    again = submit(long_film).wait()
+    again = submit(long_film, decode={"plugin": "held"}).wait()
     assert again.progress.reused == len(rows(run)["scenes"])
 
 
 def test_a_worker_killed_at_its_part_changes_nothing(
-    nodes: Nodes, submit: Submit, long_film: Path, tmp_path: Path
+    submit: Submit, long_film: Path, parts: Path, tmp_path: Path
 ) -> None:
-    run = submit(long_film, execution={"chunk_s": PART_S}, ray={"scans_max": 3})
-    pids = until(lambda: len(found := nodes.pids(f"{run.id} scan #")) > 2 and found)
+    run, pids = begun(submit, long_film, parts)
     os.kill(pids[-1], signal.SIGKILL)
+    (parts / "go").touch()
     run.wait()
     assert run.failures.is_empty()
     assert rows(run) == undisturbed(long_film, tmp_path / "local")

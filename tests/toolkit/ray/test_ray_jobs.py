@@ -159,8 +159,9 @@ def test_an_analysis_goes_on_alone_on_a_cluster_of_this_machine(tmp_path: Path, 
             *("--set", "execution.engine=local"),
         )
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["job"].startswith("toolkit-")
-        command = [sys.executable, "-m", "toolkit.cli", "show", "last", "--json"]
+        run = json.loads(done.stdout)["job"].removeprefix("toolkit-")
+        assert f"toolkit-{run}" in cluster(tmp_path, "status", run).stdout
+        command = [sys.executable, "-m", "toolkit.cli", "show", run, "--json"]
         shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         assert '"duration_s"' in shown.stdout or '"scenes"' in shown.stdout
     finally:

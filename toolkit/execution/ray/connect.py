@@ -18,6 +18,7 @@ from typing import Any, Self
 from toolkit.config import Settings
 from toolkit.errors import ClusterError
 from toolkit.execution.ray import machine
+from toolkit.execution.ray.named import IN_A_JOB
 from toolkit.execution.ray.probe import ask_head, ask_worker
 from toolkit.execution.ray.shipping import runtime_env
 from toolkit.execution.ray.tokens import token_file, using_token
@@ -25,7 +26,6 @@ from toolkit.hooks.manager import PluginManager
 
 __all__ = ["Connection", "connect", "need_ray"]
 
-_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray where a submitted job runs
 _lock = threading.RLock()
 _open: list[Connection] = []
 
@@ -215,7 +215,7 @@ def _join(settings: Settings, plugins: PluginManager, address: str) -> Connectio
         return _on(own, settings)
     with using_token(token_file(settings)), _scratch() as scratch:
         ask_head(address)
-        in_a_job = _IN_A_JOB in os.environ
+        in_a_job = IN_A_JOB in os.environ
         env = {} if in_a_job else runtime_env(settings, plugins, scratch)
         connection = _init(settings, address, env, started=False)
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import shlex
 import shutil
 import tempfile
@@ -20,9 +19,11 @@ from toolkit.errors import ClusterError, choices
 from toolkit.execution.ray import machine
 from toolkit.execution.ray.connect import need_ray
 from toolkit.execution.ray.job_api import asking, client_of, url_of
+from toolkit.execution.ray.named import JOB
 from toolkit.execution.ray.shipping import runtime_env
 from toolkit.execution.ray.tokens import token_file
 from toolkit.hooks.manager import PluginManager
+from toolkit.records import new_id
 from toolkit.sources import anchored
 
 __all__ = ["Job", "Jobs", "jobs"]
@@ -79,7 +80,8 @@ class Jobs:
     ) -> str:
         """Have the cluster run a script, or a command of the toolkit; returns the job's id.
 
-        The config file and lists (``@list.txt``) go along.
+        The config file and lists (``@list.txt``) go along. The first run of the job has the job's
+        id without its first word.
 
         Args:
             words: A ``.py`` file and its arguments, or what follows ``toolkit``.
@@ -112,7 +114,7 @@ class Jobs:
                 return str(
                     self._client.submit_job(
                         entrypoint=command,
-                        submission_id=f"toolkit-{secrets.token_hex(4)}",
+                        submission_id=f"{JOB}{new_id()}",
                         runtime_env=env,
                     )
                 )
@@ -163,13 +165,13 @@ class Jobs:
         return sorted(found, key=lambda job: job.began_s or 0.0, reverse=True)
 
     def find(self, name: str) -> Job:
-        """One job, by its id, as much of it as is clear, or ``last``.
+        """One job, by its id or its run's, as much of it as is clear, or ``last``.
 
         Raises:
             ClusterError: There is none, or more than one.
         """
         known = self.list()
-        matches = [job for job in known if job.id.removeprefix("toolkit-").startswith(name)]
+        matches = [job for job in known if job.id.removeprefix(JOB).startswith(name)]
         matches = [job for job in known if job.id.startswith(name)] or matches
         if name == "last":
             matches = known[:1]
