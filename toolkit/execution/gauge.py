@@ -17,6 +17,7 @@ __all__ = ["EVERY_S", "Gauge", "Watch"]
 
 log = logging.getLogger(__name__)
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_FRESH_S = 0.1  # a look costs as much as a scene in some scans
 EVERY_S = 0.5
 """How often to look: NVML's share of busy time is about the last second at most."""
 
@@ -93,6 +94,7 @@ class Watch:
         self._gauge = Gauge()
         self._lock = threading.Lock()
         self._seen = Effort()
+        self._looked_s = 0.0
         threading.Thread(target=self._watch, name="gauge", daemon=True).start()
 
     def _watch(self) -> None:
@@ -102,11 +104,13 @@ class Watch:
 
     def _look(self) -> None:
         with self._lock:
+            self._looked_s = time.monotonic()
             self._seen.add(self._gauge.look())
 
     def seen(self) -> Effort:
-        """What was seen since this was last asked."""
-        self._look()
+        """What was seen since this was last asked; the memory of a moment ago counts as now's."""
+        if time.monotonic() - self._looked_s > _FRESH_S:
+            self._look()
         with self._lock:
-            seen, self._seen = self._seen, Effort()
+            seen, self._seen = self._seen, Effort(memory_bytes=self._seen.memory_bytes)
         return seen

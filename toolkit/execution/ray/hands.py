@@ -16,6 +16,7 @@ from typing import Any
 
 from toolkit.errors import CancelledError, PluginError
 from toolkit.execution.ray.deaths import Crash, alive, brief, end, meant
+from toolkit.execution.ray.packing import unpacked
 from toolkit.execution.ray.shifts import Done, Shift
 from toolkit.stages.effort import Effort
 
@@ -159,7 +160,8 @@ class Hand:
         ):
             try:
                 for reference in references:
-                    bundle, framed = ray.get(reference)
+                    sent, framed = ray.get(reference)
+                    bundle = unpacked(sent)
                     if framed:
                         bundle[-1][0].frames = next(references)
                     for work, thumbnail, shift in bundle:

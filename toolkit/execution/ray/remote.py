@@ -16,6 +16,7 @@ from toolkit.execution.ray.deaths import Crash, LostError
 from toolkit.execution.ray.hands import Hand
 from toolkit.execution.ray.keys import RayCrew
 from toolkit.execution.ray.listed import Listed
+from toolkit.execution.ray.packing import packed, unpacked
 from toolkit.execution.ray.parts import Parts
 from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.tries import Tries
@@ -176,7 +177,7 @@ class RemotePipeline(Pipeline):
             ]
             name = f"analyze {group[0].scene.id[:12]}"
             frames = [work.frames for work in group]
-            return self.hand.call("analyze", asked, *frames, name=name)
+            return self.hand.call("analyze", packed(asked), *frames, name=name)
 
         what = f"The analyzer '{self.crew.analyzers[place].name}'"
         self._share_out("analyze", what, works, call, cancel)
@@ -187,7 +188,7 @@ class RemotePipeline(Pipeline):
 
         def call(group: Sequence[Work]) -> Any:
             asked = [Work(work.video, work.scene, answers=work.answers) for work in group]
-            return self.hand.call("tag", asked, name=f"tag {group[0].scene.id[:12]}")
+            return self.hand.call("tag", packed(asked), name=f"tag {group[0].scene.id[:12]}")
 
         if self.crew.taggers:
             untagged = [work for work in works if work.new or not work.tagged]
@@ -215,7 +216,7 @@ class RemotePipeline(Pipeline):
         while groups:
             group = groups.popleft()
             try:
-                results = call(group)
+                results = unpacked(call(group))
             except Crash as crash:
                 left = []
                 for work in group:

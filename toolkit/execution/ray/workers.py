@@ -21,13 +21,14 @@ from toolkit.errors import (
 from toolkit.execution.ray.keys import RayCrew
 from toolkit.execution.ray.listed import Listed
 from toolkit.execution.ray.order import Order
+from toolkit.execution.ray.packing import packed, unpacked
 from toolkit.execution.ray.shifts import Clock, Done, Shift
 from toolkit.execution.ray.stores import RemoteStore
 from toolkit.outlines import Outline
 from toolkit.piecework import Piecework
 from toolkit.pipeline import Pipeline
 from toolkit.readings import Chunk, Joined
-from toolkit.records import Answer, Completion, Frames, Record, Scene, Source, Video
+from toolkit.records import Answer, Completion, Frames, Scene, Source, Video
 from toolkit.revisit import reread
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
@@ -131,7 +132,7 @@ class Worker:
     def scan(
         self, source: Source, video: Video, piece: Sequence[Outline] | None, *, known: bool
     ) -> Iterator[Any]:
-        """Scenes in bundles: (work without frames, thumbnail, shift) each, whether frames follow.
+        """Packed bundles of scenes (work without frames, thumbnail, shift), whether frames follow.
 
         The frames of a bundle's last scene come as an item of their own, which stays in the object
         store: whoever reads this takes no copy of them. Scenes that nobody has to look at wait for
@@ -157,7 +158,7 @@ class Worker:
                 shift = self._clock.end()
                 bundle.append((work, self._thumbnail(work), shift))
                 if frames is not None or shift.end_s - since > _BUNDLE_S:
-                    yield bundle, frames is not None
+                    yield packed(bundle), frames is not None
                     bundle = []
                 if frames is not None:
                     yield frames
@@ -167,7 +168,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             trouble = self._pipeline.blamed("scan", error)
         if bundle:
-            yield bundle, False
+            yield packed(bundle), False
         if trouble:
             raise trouble from None
 
@@ -212,9 +213,10 @@ class Worker:
             raise self._pipeline.blamed("scan", error) from None
         return Done(None, self._clock.end()), frames
 
-    def analyze(self, works: Sequence[Work], *frames: Frames) -> Done:
-        """The rows and troubles of each scene."""
+    def analyze(self, asked: bytes, *frames: Frames) -> Done:
+        """The rows and troubles of each scene, packed."""
         self._clock.begin()
+        works: list[Work] = unpacked(asked)
         logs.about(self._order.run_id, works[0].video.id)
         place = self._order.place
         full = [replace(w, frames=one) for w, one in zip(works, frames, strict=True)]
@@ -226,9 +228,10 @@ class Worker:
             raise wrapped(AnalysisError, f"The analyzer '{name}'", error) from None
         return Done(_results(full), self._clock.end())
 
-    def tag(self, works: Sequence[Work]) -> Done:
-        """The rows and troubles of each scene."""
+    def tag(self, asked: bytes) -> Done:
+        """The rows and troubles of each scene, packed."""
         self._clock.begin()
+        works: list[Work] = unpacked(asked)
         logs.about(self._order.run_id, works[0].video.id)
         try:
             self._pipeline.foretell(works)
@@ -264,5 +267,5 @@ class Worker:
         return Done(troubles, self._clock.end())
 
 
-def _results(works: Sequence[Work]) -> list[tuple[list[Record], list[Trouble]]]:
-    return [(work.new, work.troubles) for work in works]
+def _results(works: Sequence[Work]) -> bytes:
+    return packed([(work.new, work.troubles) for work in works])
