@@ -70,6 +70,8 @@ class Process:
             theirs.close()
             os.close(ending)
         self._said = self._used = False
+        self._waiting = select.poll()  # select() ends at file number 1023
+        self._waiting.register(self._socket, select.POLLIN)
         with suppress(OSError):  # it is told when it is asked
             wire.send(self._socket, tools)
 
@@ -123,7 +125,7 @@ class Process:
         began_s = time.monotonic()
         while True:
             cancel.check()
-            there = select.select([self._socket], [], [], _WAKE_S)[0]
+            there = self._waiting.poll(_WAKE_S * 1000)
             silent_s = time.monotonic() - began_s
             if watch.most_s and before_s + silent_s > watch.most_s:
                 raise LimitError(

@@ -7,7 +7,7 @@ private addresses and names that resolve differently a second time (DNS rebindin
 from __future__ import annotations
 
 import ipaddress
-import select
+import selectors
 import socket
 import threading
 import time
@@ -161,8 +161,10 @@ class Guard:
         end = time.monotonic() + self._timeout_s
         with suppress(BlockingIOError):
             connection.connect(place)
-        while not select.select([], [connection], [connection], _TICK_S)[1]:
-            self._wait_on(end, "the connection was not accepted")
+        with selectors.DefaultSelector() as waiting:  # not select(), which ends at file number 1023
+            waiting.register(connection, selectors.EVENT_WRITE)
+            while not waiting.select(_TICK_S):
+                self._wait_on(end, "the connection was not accepted")
         code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, f"{place[0]}: {_reason(code)}")
