@@ -70,9 +70,12 @@ def _field(annotation: Any) -> dict[str, Any]:
     """The rules of a field with this type; none for JSON values."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
-        (one,) = (part for part in parts if part is not NoneType)
-        rules = _field(one)
-        return {**rules, "bsonType": [*rules["bsonType"], "null"]}
+        none = [{"bsonType": ["null"]}] if NoneType in parts else []
+        some = [_field(part) for part in parts if part is not NoneType]
+        if len(some) > 1:
+            return {"anyOf": [*some, *none]}
+        (rules,) = some
+        return {**rules, "bsonType": [*rules["bsonType"], *(["null"] if none else [])]}
     if annotation in _PLAIN:
         return {"bsonType": _PLAIN[annotation]}
     if origin is Literal:

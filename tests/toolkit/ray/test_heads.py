@@ -119,7 +119,7 @@ def test_a_lost_head_is_an_error_of_the_run_and_what_was_done_is_not_done_again(
         assert "run.resume()" in said["error"]
         assert said["status"] == "interrupted"
         assert 4 <= said["scenes"] < 4 * len(films)
-        until(lambda: ended(workers), seconds=30)
+        until(lambda: ended(workers), seconds=120)
         lost = tk.attach(run_id, workspace=workspace)
         until(lambda: lost.status == "interrupted")
         with pytest.raises(ClusterError, match="No Ray cluster answers"):
