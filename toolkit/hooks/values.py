@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 
 from toolkit.hooks.specs import Plugin
 
 __all__ = ["by_value"]
+
+_INSTALLED = ("purelib", "platlib", "stdlib")
+"""Where Python keeps what is installed; there may be thousands of modules to compare with it."""
 
 
 def by_value(plugins: Sequence[Plugin]) -> bytes:
@@ -23,7 +26,8 @@ def by_value(plugins: Sequence[Plugin]) -> bytes:
     """
     import cloudpickle
 
-    modules = [module for module in list(sys.modules.values()) if _stray(module)]
+    installed = tuple(f"{sysconfig.get_path(key)}{os.sep}" for key in _INSTALLED)
+    modules = [one for one in list(sys.modules.values()) if _stray(one, installed)]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -33,10 +37,9 @@ def by_value(plugins: Sequence[Plugin]) -> bytes:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _stray(module: ModuleType) -> bool:
+def _stray(module: ModuleType, installed: tuple[str, ...]) -> bool:
     """Whether a module is a file that lies about: not this program, the library or a package."""
     file, name = getattr(module, "__file__", None), getattr(module, "__name__", "__main__")
     if not file or name == "__main__" or name.startswith("toolkit"):
         return False
-    installed = {sysconfig.get_path(key) for key in ("purelib", "platlib", "stdlib")}
-    return name in sys.modules and not any(map(Path(file).is_relative_to, installed))
+    return name in sys.modules and not file.startswith(installed)
