@@ -12,6 +12,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -40,6 +41,7 @@ ORDER = tuple(sorted(KINDS, key=lambda kind: _LAST.index(kind) + 1 if kind in _L
 """All kinds of records, those that speak for others last."""
 
 _NAME, _VERSION = "video-analysis-toolkit", 1
+_LONGEST = 1 << 26  # characters of a line; a record that a database takes has a quarter of that
 _KINDS = {kind.__name__: kind for kind in KINDS}
 
 
@@ -115,7 +117,8 @@ def read(path: Path) -> Iterator[Record]:
     told: dict[str, int] | None = None
     try:
         with _opened(path, "r") as file:
-            first = _data(path, 1, file.readline())
+            lines = _lines(path, file)
+            first = _data(path, *next(lines, (1, "")))
             if first.get("format") != _NAME:
                 raise SourceError(
                     f"'{path}' holds no records of the toolkit.",
@@ -129,7 +132,7 @@ def read(path: Path) -> Iterator[Record]:
                     hint="Upgrade with: pip install -U video-analysis-toolkit",
                     path=str(path),
                 )
-            for number, line in enumerate(file, 2):
+            for number, line in lines:
                 data = _data(path, number, line)
                 if "counts" in data:
                     told = data["counts"]
@@ -155,6 +158,21 @@ def _opened(path: Path, mode: str) -> IO[str]:
     return path.open(mode, encoding="utf-8", newline="\n")
 
 
+def _lines(path: Path, file: IO[str]) -> Iterator[tuple[int, str]]:
+    """The lines and their numbers: a packed file of a megabyte may hold one of a gigabyte."""
+    for number in count(1):
+        line = file.readline(_LONGEST)
+        if not line:
+            return
+        if len(line) == _LONGEST:
+            raise SourceError(
+                f"Line {number} of '{path}' is longer than a record can be.",
+                hint="It takes files that toolkit export wrote as .jsonl.",
+                path=str(path),
+            )
+        yield number, line
+
+
 def _line(data: dict[str, Any]) -> str:
     # Numbers that JSON has no words for are written as Python reads them.
     return to_json(data, inf_nan_mode="constants").decode() + "\n"
@@ -163,7 +181,7 @@ def _line(data: dict[str, Any]) -> str:
 def _data(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         data = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if isinstance(data, dict):
         return data

@@ -120,6 +120,14 @@ def test_other_files_are_named_for_what_they_are(store: Store, run: Run, tmp_pat
         import_records(store, tmp_path / "x.jsonl.gz")
 
 
+def test_a_packed_file_that_is_a_bomb_ends(store: Store, tmp_path: Path) -> None:
+    head = json.dumps({"format": "video-analysis-toolkit", "version": 1}) + "\n"
+    for bomb in (b"0" * (1 << 27), b"[" * 100_000 + b"\n"):
+        (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(head.encode() + bomb))
+        with pytest.raises(SourceError, match=r"[Ll]ine 2"):
+            import_records(store, tmp_path / "x.jsonl.gz")
+
+
 def test_a_packed_file_is_what_gunzip_reads(store: Store, run: Run, tmp_path: Path) -> None:
     export(store, run, tmp_path / "a.jsonl")
     export(store, run, tmp_path / "a.jsonl.gz")
