@@ -101,6 +101,7 @@ def table(
         title_style="bold",
         show_header=any(head),
         pad_edge=False,
+        collapse_padding=True,
     )
     for place, name in enumerate(head):
         shown.add_column(

@@ -223,6 +223,6 @@ def _run_data(row: Run) -> dict[str, Any]:
 
 
 def _shortened(sources: tuple[str, ...]) -> str:
-    names = [Path(source).name or source for source in sources[:3]]
-    more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-    return ", ".join(names) + more
+    first = next(iter(sources), "")
+    more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+    return f"{Path(first).name or first}{more}"
