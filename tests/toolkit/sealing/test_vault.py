@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -186,7 +185,6 @@ def test_the_keyring_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         keyring.set_keyring(before)
 
 
-@pytest.mark.skipif(not shutil.which("age"), reason="the program age is not installed")
 def test_age_itself_opens_a_file(tmp_path: Path) -> None:
     key = new_key()
     sealed, keys = tmp_path / "film.mp4.age", tmp_path / "key"
