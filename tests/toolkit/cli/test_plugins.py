@@ -158,7 +158,7 @@ def test_without_a_name_those_that_the_config_chooses_are_checked(
 ) -> None:
     (tmp_path / "config.ini").write_text(
         "[analysis]\nplugin = qwen2vl\n[storage]\nplugin = fsspec\n[plugins]\n"
-        "disabled = pyav, http, ytdlp, planes, sqlite\n"
+        "disabled = pyav, http, ytdlp, planes, sqlite, wordllama\n"
     )
     found = toolkit("plugins", "check", "--json")
     rows = {one["name"]: one for one in found.data["plugins"]}
