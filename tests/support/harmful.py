@@ -48,6 +48,7 @@ class Stream:
     def __next__(self) -> Any:
         self.count += 1
         if self.count == 120:
+            time.sleep(0.5)  # the detector may be behind
             harm(self.path.stem, self.path)
         return next(self.stream)
 

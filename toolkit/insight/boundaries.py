@@ -10,6 +10,8 @@ from toolkit.records import Review, Scene
 
 __all__ = ["bounded"]
 
+_LEAST_S = 0.01  # of a scene; the ids of parts tell moments of a millisecond apart
+
 
 @dataclass(frozen=True)
 class _Stretch:
@@ -42,7 +44,7 @@ def bounded(scenes: Sequence[Scene], reviews: Iterable[Review]) -> list[Scene]:
             line[place - 1 : place + 1] = [_Stretch(one.start_s, two.end_s, longest.scene)]
         elif review.action == "edit" and before_s is not None:
             place = _nearest(line, before_s)
-            if place and line[place - 1].start_s < time_s < line[place].end_s:
+            if place and _has_room(line[place - 1].start_s, time_s, line[place].end_s):
                 line[place - 1] = replace(line[place - 1], end_s=time_s)
                 line[place] = replace(line[place], start_s=time_s)
     longest_of: dict[str, _Stretch] = {}
@@ -62,11 +64,14 @@ def bounded(scenes: Sequence[Scene], reviews: Iterable[Review]) -> list[Scene]:
 
 def _split(line: list[_Stretch], time_s: float) -> None:
     for place, one in enumerate(line):
-        if one.start_s < time_s < one.end_s:
-            parts = [replace(one, end_s=time_s), replace(one, start_s=time_s)]
-            if min(part.length_s for part in parts) > 0.01:  # else there is that boundary already
-                line[place : place + 1] = parts
+        if _has_room(one.start_s, time_s, one.end_s):
+            line[place : place + 1] = replace(one, end_s=time_s), replace(one, start_s=time_s)
             return
+
+
+def _has_room(start_s: float, time_s: float, end_s: float) -> bool:
+    """Whether a boundary may be there; nearer to another one there is that boundary already."""
+    return start_s + _LEAST_S < time_s < end_s - _LEAST_S
 
 
 def _nearest(line: Sequence[_Stretch], time_s: float) -> int:

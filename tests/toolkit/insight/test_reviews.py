@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import ConfigError, StoreError
@@ -273,6 +273,7 @@ def test_boundaries_fit_another_detectors_scenes(store: Store, run: Run, first: 
         max_size=12,
     )
 )
+@example([("add", 4.5, 0.0), ("add", 4.25, 0.0), ("edit", 4.0, 1e-300)])
 @settings(deadline=None, database=None)
 def test_whatever_is_said_of_boundaries_the_scenes_cover_the_same_time(
     words: list[tuple[str, float, float]],
