@@ -145,7 +145,7 @@ class Crew:
             self.blur.identity() if self.blur and self.settings.scenes.thumbnail_width else None
         )
         self.detector_key = cache.detector_key(
-            _fingerprint(decoder), _fingerprint(detector), self.settings.scenes, blurred
+            decoder.fingerprint, detector.fingerprint, self.settings.scenes, blurred
         )
 
     def _analyzer(self, name: str) -> Job[Analyzer]:
@@ -156,7 +156,7 @@ class Crew:
                 f"The analyzer '{name}' sends frames to another machine.",
                 hint="Allow it with [privacy] remote = allow, or choose a local analyzer.",
             )
-        self._fingerprints[name] = fingerprint = _fingerprint(made)
+        self._fingerprints[name] = fingerprint = made.fingerprint
         key = cache.analyzer_key(fingerprint, self.sampler_key)
         wanted = [ask for ask in self._wanted() if ask.kind in analyzer.kinds]
         return Job(name, analyzer, key, analyzer.asks(wanted))
@@ -183,7 +183,7 @@ class Crew:
         return (*own, *(one for one in self.vocabulary.phrasings if one.casefold() not in known))
 
     def _tagger(self, made: Made[Tagger]) -> Job[Tagger]:
-        key = cache.generation(_fingerprint(made), self.asked)
+        key = cache.generation(made.fingerprint, self.asked)
         return Job(made.plugin.name, made.component, key)
 
     @property
@@ -287,10 +287,3 @@ def asked(analyzers: Sequence[Job[Analyzer]]) -> dict[tuple[str, str], int]:
 def _names(settings: Settings, stage: str) -> list[str]:
     """Those chosen in the config, then those defined in this process."""
     return list(dict.fromkeys([*settings.chosen(stage), *local.names(stage)]))
-
-
-def _fingerprint(made: Made[C]) -> str:
-    plugin = made.plugin
-    return cache.fingerprint(
-        plugin.stage, plugin.name, plugin.version, made.options, made.component
-    )

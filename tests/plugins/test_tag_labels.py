@@ -28,7 +28,7 @@ class TestLabels(TaggerSuite):
         return next(iter(toolkit_tag_labels.toolkit_taggers()))
 
     @pytest.fixture
-    def context(self, tmp_path):  # type: ignore[no-untyped-def]
+    def context(self, tmp_path: Path) -> Context:
         return Context(tmp_path, tmp_path, vocabulary=WORDS)
 
     @pytest.fixture
@@ -42,7 +42,7 @@ class TestBothScorers(TestLabels):
         return LabelsOptions(scorer="both")
 
     @pytest.fixture
-    def context(self, tmp_path):  # type: ignore[no-untyped-def]
+    def context(self, tmp_path: Path) -> Context:
         return Context(tmp_path, tmp_path, vocabulary=WORDS, embeddings=vectors)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,10 +81,8 @@ class Reviewing(Tables):
         """Learn thresholds, calibrations and words from reviews, see :func:`toolkit.tune`."""
         row = self.row
         path = vocabulary_of(row, Path.cwd()) if vocabulary is None else Path(vocabulary)
-        with ExitStack() as stack:
-            compared = None
-            if scorer == "similarity":
-                compared = stack.enter_context(closing(self._embeddings()))
+        similarity = scorer == "similarity"
+        with closing(self._embeddings()) if similarity else nullcontext() as compared:
             return tuned(
                 self._store,
                 row,

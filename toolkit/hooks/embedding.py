@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit import cache
 from toolkit.config import Settings
 from toolkit.errors import PrivacyError
 from toolkit.stages.embedding import Embedder, Embeddings
@@ -31,6 +30,4 @@ def embeddings(plugins: PluginManager, settings: Settings) -> Embeddings:
             f"The embedder '{name}' sends texts to another machine.",
             hint="Allow it with [privacy] remote = allow, or choose a local embedder.",
         )
-    plugin = made.plugin
-    key = cache.fingerprint(plugin.stage, plugin.name, plugin.version, made.options, made.component)
-    return Embeddings(made.component, key)
+    return Embeddings(made.component, made.fingerprint)

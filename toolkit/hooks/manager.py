@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar, cast
 import pluggy
 from pydantic import BaseModel
 
+from toolkit import cache
 from toolkit.config import RawConfig, Settings, read, redact, resolve
 from toolkit.config.settings import Plugins
 from toolkit.errors import MissingExtraError, PluginError, ToolkitError, choices
@@ -53,6 +54,12 @@ class Made(Generic[C]):
     plugin: Plugin
     options: Options
     component: C
+
+    @property
+    def fingerprint(self) -> str:
+        """Names all of it that may change results, see :func:`toolkit.cache.fingerprint`."""
+        one = self.plugin
+        return cache.fingerprint(one.stage, one.name, one.version, self.options, self.component)
 
 
 class PluginManager:

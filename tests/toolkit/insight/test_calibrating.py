@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from toolkit.records import (
     Source,
     Video,
 )
-from toolkit.records.calibration import calibrated
+from toolkit.records.calibration import Calibration, calibrated
 from toolkit.stages.embedding import Embeddings, FunctionEmbedder
 from toolkit.stages.store import Store
 from toolkit.vocabulary import load_vocabulary
@@ -57,10 +58,10 @@ def drawn(truth: Truth, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array(scores), np.array([rng.random() < truth(score) for score in scores])
 
 
-def off(found: object, truth: Truth) -> float:
+def off(found: Calibration | None, truth: Truth) -> float:
     """The mean distance from the truth, over new scores."""
     scores, _ = drawn(truth, 4000, 99)
-    return float(np.mean([abs(calibrated(s, found) - truth(s)) for s in scores]))  # type: ignore[arg-type]
+    return float(np.mean([abs(calibrated(s, found) - truth(s)) for s in scores]))
 
 
 def test_isotonic_finds_what_no_sigmoid_has() -> None:
@@ -70,8 +71,11 @@ def test_isotonic_finds_what_no_sigmoid_has() -> None:
     assert off(pair, steps) > 0.06
     assert points is not None
     assert len(points) <= 18
-    assert points[0][0] == 0.0  # type: ignore[index]
-    assert points[-1][0] == 1.0  # type: ignore[index]
+    first, *_, last = points
+    assert isinstance(first, tuple)
+    assert isinstance(last, tuple)
+    assert first[0] == 0.0
+    assert last[0] == 1.0
     # No two scores have one probability: what is likelier stays likelier.
     found = [calibrated(score, points) for score in np.linspace(0, 1, 500)]
     assert all(a < b for a, b in pairwise(found))
@@ -131,7 +135,7 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-def row(found: Tuning) -> dict[str, object]:
+def row(found: Tuning) -> dict[str, Any]:
     return next(iter(found.frame.to_dicts()))
 
 
@@ -150,7 +154,7 @@ def test_with_enough_reviews_the_better_one_on_held_out_films_is_taken(
     scores, holds = drawn(steps, 3000, 5)
     sure = np.array([steps(score) for score in scores])
     assert one.log_loss[1] < -np.log(np.where(holds, sure, 1 - sure)).mean() + 0.02
-    assert f"isotonic, {len(one_row['points'])} points" in repr(found)  # type: ignore[arg-type]
+    assert f"isotonic, {len(one_row['points'])} points" in repr(found)
 
     found.write()
     text = path.read_text(encoding="utf-8")
