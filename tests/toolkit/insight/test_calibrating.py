@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toolkit.hooks.specs import Context
 from toolkit.insight.tuning.calibrating import ISOTONIC_LEAST, isotonic, platt
 from toolkit.insight.tuning.tuning import Tuning, tuned
 from toolkit.records import (
@@ -32,7 +31,6 @@ from toolkit.records.calibration import Calibration, calibrated
 from toolkit.stages.embedding import Embeddings, FunctionEmbedder
 from toolkit.stages.store import Store
 from toolkit.vocabulary import load_vocabulary
-from toolkit_store_sqlite import SQLiteOptions, make
 
 FILMS = 10
 VOCABULARY = '[[label]]\nname = "night"\n# how sure\nthreshold = 0.5 # by hand\n'
@@ -89,12 +87,6 @@ def test_scores_that_part_the_classes_or_say_nothing() -> None:
     assert 0.99 < calibrated(0.9, parted) < 1
     assert isotonic(scores, scores < 0.5) is None
     assert platt(scores, scores < 0.5) is None
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with make(SQLiteOptions(), Context(tmp_path, tmp_path)) as store:
-        yield store
 
 
 def reviewed(store: Store, truth: Truth, n: int) -> Run:

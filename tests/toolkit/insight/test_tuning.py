@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from toolkit.errors import ConfigError, TruthError, VocabularyError
-from toolkit.hooks.specs import Context
 from toolkit.insight.tuning.tuning import Tuning, tuned
 from toolkit.insight.tuning.writing import edited
 from toolkit.records import (
@@ -31,7 +29,6 @@ from toolkit.records import (
 )
 from toolkit.stages.store import Store
 from toolkit.vocabulary import load_vocabulary
-from toolkit_store_sqlite import SQLiteOptions, make
 
 FILMS, SCENES = 12, 20
 VOCABULARY = """\
@@ -72,12 +69,6 @@ def a_video(name: str) -> Video:
         id=name, path=f"/{name}.mp4", size_bytes=1, container="mp4", duration_s=10.0 * SCENES,
         width=64, height=64, codec="h264",
     )  # fmt: skip
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with make(SQLiteOptions(), Context(tmp_path, tmp_path)) as store:
-        yield store
 
 
 @pytest.fixture
