@@ -25,7 +25,7 @@ from typing import Any
 import looks
 import shapes
 
-PARTS = {"read": "reading", "branch": "questions", "step": "writing", "forward": "comparing"}
+PARTS = {"read": "reading", "branch": "questions", "forward": "comparing"}
 """Methods of the model, and what their time is called; `forward` alone is only for comparing."""
 
 
@@ -58,6 +58,8 @@ class Clock:
 
     def watch(self, model: Any) -> None:
         """Time the parts of a model that was loaded."""
+        from toolkit_analyze_qwen2vl import stepping
+
         inside: list[str] = []
 
         def timed(method: str, call: Any) -> Any:
@@ -71,18 +73,34 @@ class Clock:
                         done = call(*args, **options)
                 finally:
                     inside.pop()
-                if method == "step":
-                    self.steps += 1
-                    self.rows += len(done.mask)
-                    self.cached += done.mask.numel()
                 return done
 
             return run
 
         for method in PARTS:
             setattr(model, method, timed(method, getattr(model, method)))
+        for rows in (stepping._Plain, stepping._Recorded):
+            rows.take = self.writing(rows.take, inside)
         visual = model._model.model.visual
         visual.forward = self.vision(visual.forward)
+
+    def writing(self, call: Any, inside: list[str]) -> Any:
+        """The step of some rows, timed."""
+
+        @functools.wraps(call)
+        def run(rows: Any, tokens: Any, going: Any) -> None:
+            inside.append("take")
+            try:
+                with self.part("writing"):
+                    call(rows, tokens, going)
+            finally:
+                inside.pop()
+            seen = rows._bias if hasattr(rows, "_bias") else rows._branch.mask
+            self.steps += 1
+            self.rows += len(seen)
+            self.cached += seen.numel()
+
+        return run
 
     def vision(self, call: Any) -> Any:
         """The vision tower's forward pass, timed."""
@@ -154,7 +172,6 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
         )
         if cuda:
             print(f"peak memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
-            print(f"the GPU worked for {busy(answer):.0%} of the time; Python had the rest")
         model = one._model
         clock = Clock(sync)
         clock.watch(model)
@@ -167,22 +184,6 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
         for part, seconds in sorted(clock.seconds.items(), key=lambda item: -item[1]):
             print(f"  {part:20} {seconds / wall_s:5.0%}")
         against_limits(model._model, clock, done, cuda=cuda)
-
-
-def busy(answer: Callable[[], Any]) -> float:
-    """Share of the wall time in which kernels ran."""
-    import torch
-    from torch.profiler import ProfilerActivity, profile
-
-    started = time.perf_counter()
-    answer()
-    torch.cuda.synchronize()
-    wall_s = time.perf_counter() - started
-    with profile(activities=[ProfilerActivity.CUDA]) as profiled:
-        answer()
-        torch.cuda.synchronize()
-    kernels_s = sum(event.self_device_time_total for event in profiled.key_averages()) / 1e6
-    return float(kernels_s / wall_s)
 
 
 def against_limits(network: Any, clock: Clock, done: looks.Done, *, cuda: bool) -> None:

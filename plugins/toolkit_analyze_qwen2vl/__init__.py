@@ -72,7 +72,7 @@ class Qwen2VLOptions(Options):
         0,
         ge=0,
         description="Most tokens of the scenes that are read at once, frames and padding included; "
-        "halved by itself when memory runs out. 0: 16384 on CUDA, 4096 elsewhere.",
+        "halved by itself when memory runs out. 0: 4096; on CUDA up to 40960, as memory allows.",
     )
     max_description_tokens: int = Field(
         128, ge=1, le=4096, description="A description is cut after this many tokens."

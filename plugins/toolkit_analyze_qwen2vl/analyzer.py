@@ -94,7 +94,7 @@ class Qwen2VLAnalyzer(Analyzer, Writer):
         cancel.check()
         model = self._load(cancel)
         if self._fitting is None:
-            budget = self._options.batch_tokens or default_batch_tokens(model.device)
+            budget = self._options.batch_tokens or default_batch_tokens(model)
             self._fitting = Fitting(budget)
         steps = Steps(
             tokens=lambda look: model.tokens(*look.frames.rgb.shape[:3]) + self._example_tokens,

@@ -14,6 +14,7 @@ from toolkit.stages.effort import note
 from toolkit_analyze_qwen2vl.decoding import Grammars, Guide, is_decoded
 from toolkit_analyze_qwen2vl.model import Prefix, VisionModel
 from toolkit_analyze_qwen2vl.repetition import Repetition
+from toolkit_analyze_qwen2vl.stepping import steps
 
 __all__ = ["Generated", "Request", "generate", "replay"]
 
@@ -138,8 +139,10 @@ def generate(
         )
         rows = [_row(one.form, one.limit, model.ends, model.guide(one.form)) for one in requests]
         live = list(rows)
+        going_on = steps(model, branch)
+        del branch  # else the memory of its cache stays taken
         while True:
-            logits = branch.logits[:, -1].float()
+            logits = going_on.logits.float()
             choices = _mask(logits, live)
             best, tokens = logits.log_softmax(-1).max(-1)
             for row, token, gained, count in zip(
@@ -151,7 +154,7 @@ def generate(
                 break
             cancel.check()
             live = [live[place] for place in going]
-            branch = model.step(branch, tokens, going)
+            going_on.take(tokens, going)
     note(tokens_out=sum(row.written for row in rows))
     return [
         _generated(row, model.text, prefix.tokens[request.scene] + len(prompt))

@@ -11,9 +11,9 @@ from typing import Any
 
 from toolkit.errors import MissingExtraError, ModelError
 from toolkit_analyze_qwen2vl.model import VisionModel
-from toolkit_analyze_qwen2vl.placing import Place, free_bytes, place
+from toolkit_analyze_qwen2vl.placing import free_bytes, place
 from toolkit_analyze_qwen2vl.preparing import MARK, counts_all_frames
-from toolkit_analyze_qwen2vl.speed import ATTENTION, by_matrix, register
+from toolkit_analyze_qwen2vl.speed import ATTENTION, FRAMES, by_matrix, register
 from toolkit_analyze_qwen2vl.tensors import Tensors
 from toolkit_analyze_qwen2vl.ways import ways_out
 
@@ -58,7 +58,7 @@ def load(
         is_quantised="quantization_config" in config,
         free=free_bytes(torch),
     )
-    ways = _attention(attention, chosen)
+    ways = _attention(attention)
     try:
         with _quiet():
             processor = read_processor(folder, min_pixels, max_pixels)
@@ -78,6 +78,8 @@ def load(
         patches = network.model.visual.patch_embed
         if isinstance(patches.proj, torch.nn.Conv3d):
             patches.proj = by_matrix(patches.proj)
+        if attention == "auto":  # only now: the library would look for a kernel of this name
+            network.model.visual.config._attn_implementation = FRAMES
         loaded = VisionModel(network.eval(), processor)
     except Exception as error:  # a damaged file fails in as many ways as it can be damaged
         reason = str(error).strip() or type(error).__name__
@@ -110,22 +112,17 @@ def read_processor(folder: Path, min_pixels: int, max_pixels: int) -> Any:
     return processor
 
 
-def _attention(wanted: str, chosen: Place) -> dict[str, str]:
+def _attention(wanted: str) -> dict[str, str]:
     """The implementation of attention by the part of the model.
 
-    Flash attention takes frames of any number and size in one call; for the text, where answers
-    branch off a shared prefix with padding, masks are needed that it does not have.
+    The text needs masks, since answers branch off a shared prefix with padding, and flash attention
+    has none: there it is taken for the frames alone.
     """
-    from transformers.utils import is_flash_attn_2_available
-
     if wanted in {"sdpa", "eager"}:
         return {"": wanted, "vision_config": wanted, "text_config": wanted}
     register()
-    can_flash = "cuda" in chosen.device and chosen.dtype in {"bfloat16", "float16", "auto"}
-    vision = wanted
-    if wanted == "auto":
-        vision = "flash_attention_2" if can_flash and is_flash_attn_2_available() else "sdpa"
-    return {"": "sdpa", "vision_config": vision, "text_config": ATTENTION}
+    frames = "sdpa" if wanted == "auto" else wanted
+    return {"": "sdpa", "vision_config": frames, "text_config": ATTENTION}
 
 
 @contextmanager

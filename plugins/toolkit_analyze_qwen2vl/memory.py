@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolkit_analyze_qwen2vl.model import VisionModel
+
 __all__ = ["default_batch_tokens", "free_memory", "is_out_of_memory"]
 
+_FEWEST, _MOST = 4096, 40960
+_QUESTIONS = 6  # and the scene itself
 _WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
-def default_batch_tokens(device: str) -> int:
-    """Tokens of a batch that a GPU is busy with; elsewhere fewer, for memory's sake."""
-    return 16384 if device.startswith("cuda") else 4096
+def default_batch_tokens(model: VisionModel) -> int:
+    """Tokens of a batch that a device is busy with and has memory for.
+
+    Of a GPU's free memory, keys and values may take a quarter: of the scenes, and of some five
+    questions about each that are answered in words.
+    """
+    import torch
+
+    device = torch.device(model.device)
+    if device.type != "cuda":
+        return _FEWEST
+    free, _ = torch.cuda.mem_get_info(device)
+    fits = free // 4 // (_QUESTIONS * model.token_bytes)
+    return max(_FEWEST, min(_MOST, fits))
 
 
 def free_memory() -> None:

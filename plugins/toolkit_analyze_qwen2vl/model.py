@@ -18,6 +18,7 @@ from toolkit.stages.effort import note
 from toolkit_analyze_qwen2vl.decoding import Grammars, Guide, is_decoded
 from toolkit_analyze_qwen2vl.preparing import MARK, Preparation, Prepared
 from toolkit_analyze_qwen2vl.speed import branch_cache
+from toolkit_analyze_qwen2vl.stepping import Recorder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +70,7 @@ class VisionModel:
         ends = ends if isinstance(ends, list) else [ends]
         self.end: int = self._tokenizer.eos_token_id
         self.ends = frozenset({*ends, self.end})
+        self.recorder = Recorder(model)
 
     @property
     def dtype(self) -> str:
@@ -79,6 +81,15 @@ class VisionModel:
     def device(self) -> str:
         """Where the model takes its input: "cpu", "cuda:0"."""
         return str(self._model.device)
+
+    @property
+    def token_bytes(self) -> int:
+        """What keys and values of a token take, in all layers."""
+        config = self._model.config.get_text_config()
+        width = getattr(config, "head_dim", None)
+        width = width or config.hidden_size // config.num_attention_heads
+        numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * width
+        return int(numbers * self._model.dtype.itemsize)
 
     def tokens(self, frames: int, height: int, width: int) -> int:
         """About how many tokens a scene's prompt has; see :meth:`Preparation.tokens`."""
@@ -180,18 +191,6 @@ class VisionModel:
         places = (mask.cumsum(1) - 1)[:, prefix.mask.shape[1] :] + prefix.shift[rows]
         cache = branch_cache(prefix.cache, rows)
         return self.forward(padded["input_ids"], mask, places, cache, **options)
-
-    def step(self, branch: Branch, tokens: Any, going: list[int]) -> Branch:
-        """Take in each row's last token; rows that are done leave the batch."""
-        import torch
-
-        mask, places = branch.mask, branch.places
-        if len(going) < len(tokens):
-            rows = torch.tensor(going, device=tokens.device)
-            branch.cache.batch_select_indices(rows)
-            tokens, mask, places = tokens[rows], mask[rows], places[rows]
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
-        return self.forward(tokens[:, None], mask, places[:, -1:] + 1, branch.cache)
 
     def forward(self, ids: Any, mask: Any, places: Any, cache: Any, **options: Any) -> Branch:
         """Go on with tokens at these places, for which the cache has what came before."""

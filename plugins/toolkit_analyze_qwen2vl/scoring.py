@@ -20,9 +20,10 @@ from toolkit_analyze_qwen2vl.speed import branch_cache
 
 __all__ = ["Candidate", "log_probabilities", "shares"]
 
-MOST_LOGITS = 256
+MOST_LOGITS = 1024
 MOST_TOKENS = 8192
 """Rows of logits, and tokens, of all scenes in one pass: what fits beside a 2B model's cache."""
+_AT_ONCE = 4  # scenes
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class _Tree:
     depths: list[int] = field(default_factory=list)
     read: list[tuple[int, int, int]] = field(default_factory=list)
     """(candidate, node, token): the node's logits tell the token's probability."""
+    nodes: set[int] = field(default_factory=set)
+    """Those whose logits are read."""
     _known: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, number: int, candidate: Candidate) -> None:
@@ -51,6 +54,7 @@ class _Tree:
             node = self._grow(node, token)
         for place, token in enumerate(candidate.answer):
             self.read.append((number, node, token))
+            self.nodes.add(node)
             if place + 1 < len(candidate.answer):
                 node = self._grow(node, token)
 
@@ -92,14 +96,17 @@ def log_probabilities(
     for tree in _trees(candidates, len(scenes)):
         cancel.check()
         note(tokens_in=len(tree.tokens) * len(scenes))
-        nodes = sorted({node for _, node, _ in tree.read})
+        nodes = sorted(tree.nodes)
         row = {node: place for place, node in enumerate(nodes)}
         owners, places, tokens = zip(
             *((number, row[node], token) for number, node, token in tree.read), strict=True
         )
         with torch.inference_mode():
-            log_p = _forward(model, prefix, scenes, tree, nodes).float().log_softmax(-1)
-            gained = log_p[:, list(places), list(tokens)].cpu().double()
+            logits = _forward(model, prefix, scenes, tree, nodes)
+            # In parts: in float32 they take twice the memory, and their powers as much again.
+            whole = torch.cat([part.float().logsumexp(-1) for part in logits.split(_AT_ONCE)])
+            gained = logits[:, list(places), list(tokens)].float() - whole[:, list(places)]
+            gained = gained.cpu().double()
         totals.index_add_(1, torch.tensor(owners), gained)
     return totals.tolist()  # type: ignore[no-any-return]
 
@@ -109,7 +116,7 @@ def _trees(candidates: Sequence[Candidate], scenes: int) -> Iterator[_Tree]:
     tree = _Tree()
     for number, candidate in enumerate(candidates):
         longer = len(tree.tokens) + len(candidate.question) + len(candidate.answer)
-        logits = len(tree.read) + len(candidate.answer)
+        logits = len(tree.nodes) + len(candidate.answer)
         if tree.read and (longer * scenes > MOST_TOKENS or logits * scenes > MOST_LOGITS):
             yield tree
             tree = _Tree()

@@ -1,4 +1,4 @@
-"""Where the library's plain way wastes time: attention of few queries, patches, a growing cache.
+"""Where the library's plain way wastes time: attention, patches, a growing cache.
 
 Each gives the same numbers as what it replaces, but for the order of additions.
 """
@@ -6,17 +6,20 @@ Each gives the same numbers as what it replaces, but for the order of additions.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from typing import Any
 
-__all__ = ["ATTENTION", "branch_cache", "by_matrix", "register"]
+__all__ = ["ATTENTION", "FRAMES", "branch_cache", "by_matrix", "register"]
 
 ATTENTION = "toolkit_grouped"
-"""The name under which :func:`register` makes our attention known to transformers."""
+FRAMES = "toolkit_flash_frames"
+"""Names under which :func:`register` makes our attention known to transformers: of the text, and of
+the frames. The library gives one that has "flash" in its name all frames at once."""
 _ROOM = 64  # tokens; answers are seldom longer
 
 
 def register() -> None:
-    """Make the attention known that does not repeat keys and values for every query head.
+    """Make known how the text attends, and how frames do.
 
     Several query heads share one head of keys. Where a mask is needed, transformers repeats the
     keys, six times or more, all of a long prefix for the few tokens of a question. Here the heads
@@ -47,6 +50,56 @@ def register() -> None:
 
     AttentionInterface.register(ATTENTION, attend)
     AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+    AttentionInterface.register(FRAMES, _attend_frames())
+
+
+def _attend_frames() -> Any:
+    """Attention within each of many pictures, those of one size in one call.
+
+    transformers calls once for each picture of each scene, and in every layer asks the GPU how
+    large they are, which waits for all that it has to do.
+    """
+    known: deque[tuple[Any, list[tuple[int, Any]]]] = deque(maxlen=4)
+
+    def sizes(ends: Any) -> list[tuple[int, Any]]:
+        """Each length, and the tokens of the pictures that have it, as (pictures * length,)."""
+        import torch
+
+        for given, found in known:  # all layers are given the same
+            if given is ends:
+                return found
+        lengths = ends.diff()
+        of_token = lengths.repeat_interleave(lengths)
+        found = [
+            (length, torch.nonzero(of_token == length).flatten())
+            for length in lengths.unique().tolist()
+        ]
+        known.append((ends, found))
+        return found
+
+    def attend(
+        _: Any, query: Any, key: Any, value: Any, *, cu_seq_lens_q: Any, scaling: float, **__: Any
+    ) -> Any:
+        import torch
+
+        out = torch.empty_like(query[0].transpose(0, 1))  # (tokens, heads, width)
+        groups = sizes(cu_seq_lens_q)
+        for length, places in groups:
+            each = (
+                tensor[0] if len(groups) == 1 else tensor[0, :, places]
+                for tensor in (query, key, value)
+            )
+            attended = torch.nn.functional.scaled_dot_product_attention(
+                *(tensor.unflatten(1, (-1, length)).transpose(0, 1) for tensor in each),
+                scale=scaling,
+            )
+            flat = attended.transpose(1, 2).flatten(0, 1)
+            if len(groups) == 1:
+                return flat[None], None
+            out[places] = flat
+        return out[None], None
+
+    return attend
 
 
 def by_matrix(convolution: Any) -> Any:
