@@ -80,7 +80,7 @@ class Clock:
         for method in PARTS:
             setattr(model, method, timed(method, getattr(model, method)))
         for rows in (stepping._Plain, stepping._Recorded):
-            rows.take = self.writing(rows.take, inside)
+            setattr(rows, "take", self.writing(rows.take, inside))  # noqa: B010 - or mypy objects
         visual = model._model.model.visual
         visual.forward = self.vision(visual.forward)
 

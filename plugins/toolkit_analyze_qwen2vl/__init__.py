@@ -57,8 +57,8 @@ class Qwen2VLOptions(Options):
     )
     attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
         "auto",
-        description="Implementation of attention; auto is flash attention for the frames where it "
-        "is installed, and torch's own for the rest.",
+        description="Implementation of attention; auto is torch's own, frames of one size in one "
+        "call; flash_attention_2 is for the frames, torch's own for the rest.",
     )
     backend: Literal["transformers", "vllm"] = Field(
         "transformers",

@@ -26,7 +26,7 @@ def default_batch_tokens(model: VisionModel) -> int:
     if device.type != "cuda":
         return _FEWEST
     free, _ = torch.cuda.mem_get_info(device)
-    fits = free // 4 // (_QUESTIONS * model.token_bytes)
+    fits = int(free) // 4 // (_QUESTIONS * model.token_bytes)
     return max(_FEWEST, min(_MOST, fits))
 
 

@@ -9,8 +9,9 @@ See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,10 +71,9 @@ class Recorder:
         places = {parameter.device for parameter in network.parameters()}
         self._device = places.pop()
         self.is_on = not places and self._device.type == "cuda"
-        self._pool: Any = None
-        self._stream: Any = None
+        self._first: Any = None
 
-    def record(self, work: Any) -> tuple[Any, Any] | None:
+    def record(self, work: Callable[[], Any]) -> tuple[Any, Any] | None:
         """A graph of ``work``, which is not run, and what it will give; None where it cannot be.
 
         Raises:
@@ -81,31 +81,44 @@ class Recorder:
         """
         import torch
 
-        if self._pool is None:
-            self._pool = torch.cuda.MemPool()
-            self._stream = torch.cuda.Stream(self._device)
-        graph = torch.cuda.CUDAGraph()
-        current = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(current)
+        if self._first is None:
+            # Memory is shared as long as one graph that uses it is there.
+            self._first = self._graph(lambda: torch.zeros(1, device=self._device), None)
         try:
-            with torch.cuda.stream(self._stream):
-                # Other threads bring frames to the GPU meanwhile.
-                graph.capture_begin(pool=self._pool.id, capture_error_mode="thread_local")
-                try:
-                    given = work()
-                except BaseException:
-                    with suppress(RuntimeError):
-                        graph.capture_end()
-                    raise
-                graph.capture_end()
+            return self._graph(work, self._first[0].pool())
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # kernels of a quantised model that ask the GPU, say
             log.info("This model's steps cannot be recorded: %s", str(error).partition("\n")[0])
             self.is_on = False
             return None
-        current.wait_stream(self._stream)
+
+    def _graph(self, work: Callable[[], Any], pool: Any) -> tuple[Any, Any]:
+        import torch
+
+        graph, stream = torch.cuda.CUDAGraph(), _stream(self._device)
+        current = torch.cuda.current_stream(self._device)
+        stream.wait_stream(current)
+        with torch.cuda.stream(stream):
+            # Other threads bring frames to the GPU meanwhile.
+            graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+            try:
+                given = work()
+            except BaseException:
+                with suppress(RuntimeError):
+                    graph.capture_end()
+                raise
+            graph.capture_end()
+        current.wait_stream(stream)
         return graph, given
+
+
+@functools.cache
+def _stream(device: Any) -> Any:
+    """Where graphs are recorded: one for all models, as cuBLAS keeps 32 MB for each for good."""
+    import torch
+
+    return torch.cuda.Stream(device)
 
 
 class _Recorded:
