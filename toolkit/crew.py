@@ -139,7 +139,7 @@ class Crew:
     def _hire_readers(self) -> None:
         decoder = self._make(Decoder, "decode", self.settings.decode.plugin)
         detector = self._make(SceneDetector, "scenes", self.settings.scenes.plugin)
-        self.readers = Readers(decoder, detector, self.settings)
+        self.readers = Readers(self.settings, decoder, detector)
         self.blur = Blur.of(self.settings.redaction, "thumbnails")
         blurred = (
             self.blur.identity() if self.blur and self.settings.scenes.thumbnail_width else None

@@ -16,7 +16,7 @@ from toolkit.stages.sampling import frames_of
 from toolkit.stages.threads import look
 from toolkit.watchdog import Beat, watched
 
-__all__ = ["reread", "revisited"]
+__all__ = ["patience_s", "reread", "revisited"]
 
 
 def reread(
@@ -63,7 +63,13 @@ def revisited(
                 yield frames_of(video, scene, picked, size, settings.sampling, scene.sampler)
             look()  # its decoder's threads end with it
 
-    # A decoder that cannot seek tells nothing while it reads what lies between two frames.
-    between_s = max((later - earlier for earlier, later in pairwise([0.0, *times_s])), default=0)
-    stall_s = settings.decode.stall_s + between_s
+    stall_s = settings.decode.stall_s + patience_s(times_s)
     return watched(read, f"Reading '{video.path}'", stall_s, cancel)
+
+
+def patience_s(times_s: Sequence[float]) -> float:
+    """How much longer than usual a decoder may be silent that reads frames at these times.
+
+    One that cannot seek tells nothing while it reads what lies between two of them.
+    """
+    return max((later - earlier for earlier, later in pairwise([0.0, *times_s])), default=0.0)

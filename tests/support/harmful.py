@@ -6,16 +6,20 @@ import ctypes
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import toolkit as tk
+from toolkit.media.clip import Clip
+from toolkit.stages.decode import FrameSeries
 from toolkit_decode_pyav import PyAVOptions
 from toolkit_decode_pyav.decoder import PyAVDecoder
 
-__all__ = ["analyzed", "copied", "register"]
+__all__ = ["PATIENCE_S", "alive", "analyzed", "copied", "number", "register", "spoils", "until"]
+
+PATIENCE_S = 60
 
 
 class Harmful(PyAVDecoder):
@@ -34,6 +38,17 @@ class Harmful(PyAVDecoder):
     def open(self, path: Path) -> Iterator[Any]:
         with super().open(path) as stream:
             yield Stream(stream, path)
+
+    @contextmanager
+    def frames_at(self, path: Path, times_s: Any) -> Iterator[Any]:
+        with PyAVDecoder(self._options).frames_at(path, times_s) as series:
+
+            def frames() -> Iterator[Any]:
+                yield next(series)
+                harm(path.stem, path)
+                yield from series
+
+            yield FrameSeries(frames(), series)  # type: ignore[arg-type]  # as large as its stream
 
 
 class Stream:
@@ -78,6 +93,14 @@ def harm(word: str, path: Path) -> None:
         raise ValueError("as any code may")
 
 
+def spoils(path: Path, part: Path) -> Iterator[float | Clip]:
+    """Work that writes half of a file before it does what the video's name says."""
+    part.write_bytes(b"half")
+    yield 0.5
+    harm(path.stem, path)
+    yield Clip(part, 0.0, 1.0)
+
+
 def digest(frames: tk.Frames) -> dict[str, str]:
     """An analyzer that tells each picked pixel from another."""
     return {"digest": hashlib.sha256(frames.rgb.tobytes() + frames.pts_s.tobytes()).hexdigest()}
@@ -109,3 +132,29 @@ def analyzed(paths: Sequence[Path], workspace: Path, **options: Any) -> Any:
         progress=False,
         **options,
     )
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return not stat.exists() or "Z" not in stat.read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+
+
+def number(path: Path) -> int:
+    """Of the process that reads the file, as it is at its worst."""
+    note = path.with_suffix(".pid")
+    until(lambda: note.exists() and note.read_text())
+    return int(note.read_text())

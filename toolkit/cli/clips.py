@@ -96,6 +96,7 @@ def clip(
     """Write parts of a video to files of their own: by time, by scene, or by tag."""
     from toolkit.execution.clips import export
     from toolkit.execution.footage import clip_scenes
+    from toolkit.isolation.readers import Readers
     from toolkit.redaction.pictures import Blur
 
     timed = start is not None or end is not None
@@ -110,11 +111,13 @@ def clip(
     with _telling(f"Cutting {name}") as told:
         if by_scene:
             footage = _chosen(_footage(setup, name, told, tags=tag or ()), name, scene)
-            blur = Blur.of(setup.load()[0].redaction, "exports")
+            settings, _ = setup.load()
+            blur = Blur.of(settings.redaction, "exports")
             folder = to or Path("clips")
             found = clip_scenes(
                 footage,
                 folder,
+                Readers(settings),
                 exact=exact,
                 quality=quality,
                 force=force,
@@ -162,7 +165,8 @@ def sheet(
     as_json: Json = False,
 ) -> None:
     """Show the scenes of a file, a video or a run at one look. A new file is scanned for them."""
-    from toolkit.execution.footage import decoder_of, sheet_of
+    from toolkit.execution.footage import sheet_of
+    from toolkit.isolation.readers import Readers
     from toolkit.media.pictures import check_picture, save_picture
     from toolkit.redaction.pictures import Blur
 
@@ -171,8 +175,8 @@ def sheet(
         footage = _footage(setup, name, told, width=width)
         settings, plugins = setup.load()
         blur = Blur.of(settings.redaction, "exports")
-        with decoder_of(settings, plugins) as decoder:
-            picture = sheet_of(footage, columns=columns, width=width, decoder=decoder, blur=blur)
+        with Readers.of(settings, plugins) as readers:
+            picture = sheet_of(footage, columns=columns, width=width, readers=readers, blur=blur)
     save_picture(picture, to, force=force)
     _note(setup, "sheet", [to], footage)
     count = sum(len(one.scenes) for one in footage)
@@ -213,6 +217,7 @@ def _footage(
     from toolkit.execution.footage import footage_of, scanned
     from toolkit.insight import results
     from toolkit.insight.naming import run_or_video
+    from toolkit.isolation.readers import Readers
 
     try:
         with setup.store() as store:
@@ -228,8 +233,8 @@ def _footage(
     except StoreError:
         if tags or not Path(name).is_file():
             raise
-    settings, plugins = setup.load()
-    return [scanned(local_file(name), settings, plugins, width, told)]
+    with Readers.of(*setup.load()) as readers:
+        return [scanned(local_file(name), readers, width, told)]
 
 
 def _note(setup: Setup, kind: str, files: list[Path], footage: list[Footage]) -> None:

@@ -9,13 +9,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from toolkit.config.privacy import Redaction
 from toolkit.errors import SourceError
 from toolkit.exchange.export import export
-from toolkit.execution.footage import clip_scenes, footage_of
+from toolkit.execution.footage import clip_scenes, footage_of, readers_of
 from toolkit.insight import results
 from toolkit.records import Run
 from toolkit.redaction.pictures import Blur
@@ -131,10 +132,11 @@ def _clips(store: Store, run: Run, folder: Path, vault: Vault | None) -> list[Pa
     there = sorted(folder.iterdir()) if folder.is_dir() else []
     if len(there) == len(scenes):  # bytes that stay the same can be gone on with
         return there
+    cut = partial(clip_scenes, footage, readers=readers_of(run), force=True, blur=blur)
     if vault is None:
-        return [clip.path for clip in clip_scenes(footage, made(folder), force=True, blur=blur)]
+        return [clip.path for clip in cut(folder=made(folder))]
     with scratch.folder(vault.scratch) as plain:
-        clips = clip_scenes(footage, plain, force=True, blur=blur)
+        clips = cut(folder=plain)
         return [
             _sealed(clip.path, folder / f"{video.id}-{scene.index:05}{clip.path.suffix}", vault)
             for clip, (video, scene) in zip(clips, scenes, strict=True)

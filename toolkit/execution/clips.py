@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.errors import MediaError, StoreError
-from toolkit.execution.footage import decoder_of, scanned, sheet_of, suffix_of
+from toolkit.execution.footage import scanned, sheet_of, suffix_of
 from toolkit.execution.looking import known_store
 from toolkit.hooks.manager import configure
+from toolkit.isolation.readers import Readers
 from toolkit.media.audio import SOUND_SUFFIXES, extract_audio
 from toolkit.media.clip import QUALITY, Clip
 from toolkit.media.clip import clip as cut
 from toolkit.media.files import CONTAINERS, Told
+from toolkit.media.making import Work, make
 from toolkit.media.pictures import thumbnails
 from toolkit.media.preview import PREVIEW_SUFFIXES, preview
 from toolkit.privacy.audited import note_export
@@ -153,23 +156,21 @@ def _made(
     if (exact or fragmented) and suffix not in CONTAINERS:
         raise MediaError(f"'{to.name}' is no video: exact and fragmented do not go with it.")
     if suffix in SOUND_SUFFIXES:
-        return extract_audio(path, to, start_s, end_s, force=force, told=told)
-    if suffix in PREVIEW_SUFFIXES:
-        with decoder_of(settings, plugins) as decoder:
-            more: dict[str, Any] = {"force": force, "told": told, "blur": blur}
-            return preview(decoder, path, to, start_s, end_s, **more)
-    return cut(
-        path,
-        to,
-        start_s,
-        end_s,
-        exact=exact,
-        quality=quality,
-        fragmented=fragmented,
-        force=force,
-        told=told,
-        redraw=blur,
-    )
+        work: Work = partial(extract_audio, start_s=start_s, end_s=end_s)
+    elif suffix in PREVIEW_SUFFIXES:
+        with Readers.of(settings, plugins) as readers:
+            return preview(readers, path, to, start_s, end_s, force=force, told=told, blur=blur)
+    else:
+        work = partial(
+            cut,
+            start_s=start_s,
+            end_s=end_s,
+            exact=exact,
+            quality=quality,
+            fragmented=fragmented,
+            redraw=blur,
+        )
+    return make(Readers(settings), work, path, to, force=force, told=told)
 
 
 def pictures(
@@ -192,8 +193,8 @@ def pictures(
     """
     settings, plugins, _ = configure(config)
     wanted = list(times_s)
-    with decoder_of(settings, plugins) as decoder:
-        found = [picture for _, picture in thumbnails(decoder, Path(path), wanted, width)]
+    with Readers.of(settings, plugins) as readers:
+        found = [picture for _, picture in thumbnails(readers, Path(path), wanted, width)]
     if blur := Blur.of(settings.redaction, "exports"):
         found = [blur.picture(picture) for picture in found]
     order = sorted(range(len(wanted)), key=wanted.__getitem__)
@@ -217,8 +218,9 @@ def sheet(
     """
     settings, plugins, _ = configure(config)
     blur = Blur.of(settings.redaction, "exports")
-    footage = [scanned(Path(path), settings, plugins, width)]
-    return sheet_of(footage, columns=columns, width=width, blur=blur)
+    with Readers.of(settings, plugins) as readers:
+        footage = [scanned(Path(path), readers, width)]
+        return sheet_of(footage, columns=columns, width=width, readers=readers, blur=blur)
 
 
 def _file_of(scene: Scene, settings: Settings, plugins: PluginManager) -> Path:

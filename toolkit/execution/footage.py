@@ -5,42 +5,44 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.acquire import probed
 from toolkit.cache import content_id
+from toolkit.config import Settings
+from toolkit.config.decode import Decode
 from toolkit.config.settings import Sampling
 from toolkit.errors import EncryptionError, MediaError
 from toolkit.hooks.manager import configure
 from toolkit.insight import results
+from toolkit.isolation.readers import Readers
 from toolkit.media import sheet as sheets
 from toolkit.media.clip import QUALITY, Clip, clip
 from toolkit.media.files import CONTAINERS, Told, check_free
-from toolkit.media.pictures import picture_of, thumbnails
+from toolkit.media.making import make
+from toolkit.media.pictures import thumbnails
 from toolkit.records import Run, Scene, Video
 from toolkit.redaction.pictures import Blur
-from toolkit.scan import Scan
+from toolkit.scan import Ended, scan_file
 from toolkit.stages.component import Cancel
-from toolkit.stages.decode import Decoder
 from toolkit.stages.download import VIDEO_SUFFIXES
 from toolkit.stages.private import made
-from toolkit.stages.scenes import SceneDetector
 from toolkit.stages.store import Store
+from toolkit.thumbnails import size_of
 from toolkit.vault.files import plain_name, read
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from toolkit.config import Settings
-    from toolkit.hooks.manager import PluginManager
-
 __all__ = [
     "Footage",
     "clip_scenes",
-    "decoder_of",
     "footage_of",
+    "readers_of",
     "scanned",
     "sheet_of",
     "suffix_of",
@@ -57,34 +59,30 @@ class Footage:
     pictures: dict[str, Image] = field(default_factory=dict)
 
 
-def scanned(
-    path: Path,
-    settings: Settings,
-    plugins: PluginManager,
-    width: int = 320,
-    told: Told = lambda _: None,
-) -> Footage:
+def scanned(path: Path, readers: Readers, width: int = 320, told: Told = lambda _: None) -> Footage:
     """A file's scenes, found in one pass, each with a picture from its middle.
 
     Raises:
         DecodeError: The video cannot be read.
     """
-    name = settings.scenes.plugin
-    with (
-        decoder_of(settings, plugins) as decoder,
-        plugins.make(SceneDetector, "scenes", name, settings).component as detector,
-    ):
-        probed = decoder.probe(path)
-        video = probed.model_copy(update={"id": content_id(path), "path": str(path)})
-        footage = Footage(video, path.name, [])
-        scan = Scan(decoder, detector, video, settings, Cancel(), Sampling(frames=1))
-        for one in scan:
-            place = {"start_s": one.start_s, "end_s": one.end_s, "kind": one.kind}
-            scene = Scene.of(video.id, name, one.index, score=one.score, **place)
-            footage.scenes.append(scene)
-            if one.picked:
-                footage.pictures[scene.id] = picture_of(one.picked[0], scan.size, width)
-            told(min(1.0, one.end_s / video.duration_s) if video.duration_s else 0.0)
+    from PIL import Image
+
+    settings, cancel = readers.settings, Cancel()
+    [found] = readers.do(probed, path, settings.decode.stall_s, cancel=cancel)
+    video = found.model_copy(update={"id": content_id(path), "path": str(path)})
+    footage = Footage(video, path.name, [])
+    scenes = settings.scenes.model_copy(update={"thumbnail_width": width})
+    options = settings.model_copy(update={"scenes": scenes}), Sampling(frames=1), False
+    for one in readers.do(scan_file, video, *options, cancel=cancel):
+        if isinstance(one, Ended):
+            continue
+        cut, size = one
+        place = {"start_s": cut.start_s, "end_s": cut.end_s, "kind": cut.kind}
+        scene = Scene.of(video.id, scenes.plugin, cut.index, score=cut.score, **place)
+        footage.scenes.append(scene)
+        for frame in cut.picked:
+            footage.pictures[scene.id] = Image.fromarray(frame.rgb(*size_of(size, width)))
+        told(min(1.0, cut.end_s / video.duration_s) if video.duration_s else 0.0)
     return footage
 
 
@@ -107,6 +105,7 @@ def footage_of(
 def clip_scenes(
     footage: Iterable[Footage],
     folder: Path,
+    readers: Readers,
     *,
     exact: bool = False,
     suffix: str | None = None,
@@ -121,6 +120,7 @@ def clip_scenes(
     Args:
         footage: The scenes.
         folder: Where the clips go; it is made where it is missing.
+        readers: Who reads the videos.
         exact: Encode anew, exact to the frame; otherwise copy from the keyframe on.
         suffix: Of the files; None for that of each video, and ``.mp4`` if exact.
         quality: Of exact clips: 0 is lossless, 51 the worst.
@@ -143,18 +143,23 @@ def clip_scenes(
         raise MediaError(f"The folder '{folder}' cannot be made: {error.strerror}.") from error
     clips = []
     for done, (to, video, scene) in enumerate(jobs):
+        work = partial(
+            clip,
+            start_s=scene.start_s,
+            end_s=scene.end_s,
+            exact=exact,
+            quality=quality,
+            redraw=blur,
+        )
         clips.append(
-            clip(
+            make(
+                readers,
+                work,
                 Path(video.path),
                 to,
-                scene.start_s,
-                scene.end_s,
-                exact=exact,
-                quality=quality,
                 force=force,
                 told=lambda share, done=done: told((done + share) / len(jobs)),  # type: ignore[misc]
                 cancel=cancel,
-                redraw=blur,
             )
         )
     return clips
@@ -165,7 +170,7 @@ def sheet_of(
     *,
     columns: int = 0,
     width: int = 320,
-    decoder: Decoder | None = None,
+    readers: Readers | None = None,
     blur: Blur | None = None,
 ) -> Image:
     """A contact sheet of scenes; of very many, an even choice.
@@ -177,7 +182,7 @@ def sheet_of(
         footage: The scenes.
         columns: Pictures in a row; 0 for a sheet about as wide as it is high.
         width: Width of a picture in pixels.
-        decoder: Reads the videos; None for that of the config, made if it is needed.
+        readers: Who reads the videos; None for those of the config, made if they are needed.
         blur: Blurs what is to be blurred in every picture.
 
     Raises:
@@ -188,22 +193,17 @@ def sheet_of(
     shown = [every[place] for place in sheets.evenly(len(every))]
     titles = list(dict.fromkeys(one.title for one, _ in shown))
     with ExitStack() as stack:
-
-        def made() -> Decoder:
-            settings, plugins, _ = configure()
-            return stack.enter_context(decoder_of(settings, plugins))
-
         tiles: list[sheets.Tile] = []
         for one in {id(one): one for one, _ in shown}.values():
             scenes = [scene for other, scene in shown if other is one]
             pictures = _pictures(one, scenes, width)
             missing = [scene for scene in scenes if scene.id not in pictures]
             if missing:
-                decoder = decoder or made()
+                readers = readers or stack.enter_context(Readers.of(*configure()[:2]))
                 times_s = [(scene.start_s + scene.end_s) / 2 for scene in missing]
                 path = Path(one.video.path)
                 for scene, (_, picture) in zip(
-                    missing, thumbnails(decoder, path, times_s, width), strict=True
+                    missing, thumbnails(readers, path, times_s, width), strict=True
                 ):
                     pictures[scene.id] = picture
             if blur:
@@ -260,8 +260,6 @@ def suffix_of(path: Path, *, exact: bool) -> str:
     return suffix if suffix in CONTAINERS else ".mkv"
 
 
-@contextmanager
-def decoder_of(settings: Settings, plugins: PluginManager) -> Iterator[Decoder]:
-    """The chosen decoder."""
-    with plugins.make(Decoder, "decode", settings.decode.plugin, settings).component as decoder:
-        yield decoder
+def readers_of(run: Run) -> Readers:
+    """Who reads the videos of a run with the run's own limits, where no decoder is needed."""
+    return Readers(Settings(decode=Decode.model_validate(run.settings.get("decode") or {})))

@@ -16,7 +16,7 @@ from toolkit.exchange.export import export
 from toolkit.execution import cargo, display, uploads
 from toolkit.execution.anew import Anew
 from toolkit.execution.engines import Engine, recorded
-from toolkit.execution.footage import clip_scenes, footage_of, sheet_of
+from toolkit.execution.footage import clip_scenes, footage_of, readers_of, sheet_of
 from toolkit.execution.looks import Looks
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.reviewing import Reviewing
@@ -217,7 +217,7 @@ class RunHandle(Looks, Reviewing, Anew):
         """
         footage = footage_of(self._store, self.row, scene_ids=self._ids(scenes))
         options: dict[str, Any] = {"exact": exact, "suffix": suffix, "force": force}
-        clips = clip_scenes(footage, Path(folder), **options, blur=self._blur)
+        clips = clip_scenes(footage, Path(folder), readers_of(self.row), **options, blur=self._blur)
         videos = [one.video.id for one in footage]
         note_export(self._store, "clips", [one.path for one in clips], self.row, videos)
         return clips

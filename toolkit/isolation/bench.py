@@ -36,7 +36,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_bench.forked)
 
 
-def taken(tools: Tools) -> Process:
+def taken(tools: Tools | None) -> Process:
     """A process for the caller alone: one that waits, at best with these tools, or a new one.
 
     Raises:
@@ -57,7 +57,7 @@ def taken(tools: Tools) -> Process:
     return process
 
 
-def start(tools: Tools) -> None:
+def start(tools: Tools | None) -> None:
     """Have a process get ready, if there is none at all.
 
     Raises:

@@ -101,11 +101,11 @@ def _serve(parent: socket.socket, mouth: _Mouth) -> None:
             with suppress(Exception):  # told to whoever asks for something
                 pair = tools.made()
             continue
-        assert tools is not None
         logging.getLogger().setLevel(task.log_level)
         mouth.at_work = True
         try:
-            pair = pair or tools.made()
+            if task.paired and tools:
+                pair = pair or tools.made()
             limits.hold(task.allowed)
             for item in task.job(pair, task.file, *task.arguments, Cancel()):
                 mouth.say("item", item)

@@ -44,14 +44,14 @@ class Process:
     """One process, which does one task at a time.
 
     Args:
-        tools: What it gets ready, until it is asked.
+        tools: What it gets ready, until it is asked; None for nothing.
 
     Raises:
         OSError: No process can be started.
     """
 
-    def __init__(self, tools: Tools) -> None:
-        self.tools = tools
+    def __init__(self, tools: Tools | None) -> None:
+        self.tools: Tools | None = None
         self._socket, theirs = socket.socketpair()
         ending, self._lifeline = os.pipe()
         try:
@@ -73,14 +73,21 @@ class Process:
         self._waiting = select.poll()  # select() ends at file number 1023
         self._waiting.register(self._socket, select.POLLIN)
         with suppress(OSError):  # it is told when it is asked
-            wire.send(self._socket, tools)
+            self._equip(tools)
 
     @property
     def pid(self) -> int:
         """Its number."""
         return self._child.pid
 
-    def items(self, tools: Tools, task: Task, watch: Watch, cancel: Cancel) -> Iterator[object]:
+    def _equip(self, tools: Tools | None) -> None:
+        if tools and self.tools != tools:
+            self.tools = tools
+            wire.send(self._socket, tools)
+
+    def items(
+        self, tools: Tools | None, task: Task, watch: Watch, cancel: Cancel
+    ) -> Iterator[object]:
         """What a task gives. If it does not come to a good end, neither does the process.
 
         Raises:
@@ -92,9 +99,7 @@ class Process:
         waited_s = 0.0
         try:
             with suppress(OSError):  # then it is gone, and says nothing
-                if self.tools != tools:
-                    self.tools = tools
-                    wire.send(self._socket, tools)
+                self._equip(tools)
                 wire.send(self._socket, task)
             while True:
                 told, waited_s = self._heard(task, watch, waited_s, cancel)

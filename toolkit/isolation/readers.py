@@ -33,19 +33,23 @@ class Readers:
     """Have a decoder and a detector do jobs; from several threads, if you like.
 
     Args:
-        decoder: The decoder.
-        detector: The detector.
         settings: Whether files are isolated, and what they may take.
+        decoder: The decoder; None for jobs that need neither.
+        detector: The detector.
 
     Attributes:
-        pair: Both, in this process.
+        pair: Both, in this process, where there are both.
         settings: Of the settings, what jobs need: no secret is among it.
     """
 
     def __init__(
-        self, decoder: Made[Decoder], detector: Made[SceneDetector], settings: Settings
+        self,
+        settings: Settings,
+        decoder: Made[Decoder] | None = None,
+        detector: Made[SceneDetector] | None = None,
     ) -> None:
-        self.pair = Pair(decoder.component, detector.component)
+        self.pair: Pair | None = None
+        self._apart = settings.decode.isolate and SUPPORTED
         self.settings = Settings(
             decode=settings.decode,
             scenes=settings.scenes,
@@ -55,11 +59,15 @@ class Readers:
         self._options = settings.decode
         self._brief = threading.Lock()
         self._tools: Tools | None = None
-        if settings.decode.isolate and SUPPORTED:
+        if not (decoder and detector):
+            return
+        self.pair = Pair(decoder.component, detector.component)
+        if self._apart:
             context = Context(settings.workspace, settings.base)
             try:
                 self._tools = Tools.of(decoder, detector, context)
             except Exception as error:  # noqa: BLE001 - whatever a plugin holds
+                self._apart = False
                 name = f"'{decoder.plugin.name}' or '{detector.plugin.name}'"
                 log.warning(
                     "Files are read in this process, where one can crash it: %s cannot travel to "
@@ -76,9 +84,9 @@ class Readers:
             ToolkitError: One of them is unknown or cannot start.
         """
         return cls(
+            settings,
             plugins.make(Decoder, "decode", settings.decode.plugin, settings),
             plugins.make(SceneDetector, "scenes", settings.scenes.plugin, settings),
-            settings,
         )
 
     def __enter__(self) -> Self:
@@ -89,19 +97,26 @@ class Readers:
 
     def close(self) -> None:
         """Free both; processes wait for other files for a while."""
-        self.pair.decoder.close()
-        self.pair.detector.close()
+        if self.pair:
+            self.pair.decoder.close()
+            self.pair.detector.close()
 
     def start(self) -> None:
         """Have a process ready soon, if there is none."""
-        if self._tools:
+        if self._apart:
             try:
                 bench.start(self._tools)
             except OSError as error:
                 log.debug("No process could be started: %s", error)
 
     def do(
-        self, job: Job[T], file: Path | Video, *arguments: Any, cancel: Cancel, brief: bool = False
+        self,
+        job: Job[T],
+        file: Path | Video,
+        *arguments: Any,
+        cancel: Cancel,
+        brief: bool = False,
+        patience_s: float = 0.0,
     ) -> Generator[T, None, None]:
         """What a job gives of a file, which may be sealed, one at a time.
 
@@ -111,6 +126,7 @@ class Readers:
             arguments: What else the job needs.
             cancel: Ends it.
             brief: It takes moments: one of them is done at a time, so that they share a process.
+            patience_s: How much longer than usual it may be before it says something.
 
         Raises:
             CrashedError: The process that read the file came to a bad end.
@@ -119,10 +135,11 @@ class Readers:
             CancelledError: ``cancel`` was set.
         """
         path = Path(file.path) if isinstance(file, Video) else file
-        with opened(path, cancel.check) as plain:  # before its decoder's silence is watched
-            if self._tools is None:
+        with opened(path, cancel.check) as there:  # before its decoder's silence is watched
+            if not self._apart:
                 yield from job(self.pair, file, *arguments, cancel)
                 return
+            plain = there.absolute()  # for a process that may have begun in another folder
             allowed = allowance(
                 self._options, plain, file.duration_s if isinstance(file, Video) else None
             )
@@ -130,10 +147,11 @@ class Readers:
                 update = {"path": str(plain)}
                 file = file.model_copy(update=update) if isinstance(file, Video) else plain
             level = logging.getLogger("toolkit").getEffectiveLevel()
-            task = Task(job, file, arguments, allowed, level)
+            task = Task(job, file, arguments, allowed, level, paired=self._tools is not None)
+            watch = Watch(self._options.stall_s + patience_s, self._options.most_s)
             try:
                 with self._turn(cancel, brief=brief):
-                    yield from self._items(task, cancel)
+                    yield from self._items(task, watch, cancel)
             except ToolkitError as error:
                 error.message = error.message.replace(str(plain), str(path))
                 raise
@@ -150,13 +168,10 @@ class Readers:
         finally:
             self._brief.release()
 
-    def _items(self, task: Task, cancel: Cancel) -> Iterator[Any]:
-        watch = Watch(self._options.stall_s, self._options.most_s)
-        tools = self._tools
-        assert tools is not None
+    def _items(self, task: Task, watch: Watch, cancel: Cancel) -> Iterator[Any]:
         while True:
             try:
-                reader = bench.taken(tools)
+                reader = bench.taken(self._tools)
             except OSError as error:
                 raise DecodeError(
                     f"No process could be started to read '{task.path}': {error.strerror}.",
@@ -165,7 +180,7 @@ class Readers:
                     path=task.path,
                 ) from error
             try:
-                yield from reader.items(tools, task, watch, cancel)
+                yield from reader.items(self._tools, task, watch, cancel)
             except GoneError:
                 continue  # it had waited for too long
             finally:

@@ -34,7 +34,7 @@ Job = Callable[..., Iterator[T]]
 """A generator function of a module: of a :class:`Pair`, a file, arguments, and a ``Cancel``.
 
 The file is a path or a ``Video``. Arguments and items can be pickled; items hold numbers, texts,
-arrays and our records.
+arrays and our records. Where there is no pair, it is None.
 """
 
 
@@ -77,13 +77,14 @@ class Tools:
 
 @dataclass(frozen=True)
 class Task:
-    """One file, what is to be done with it, and what that may take."""
+    """One file, what is to be done with it, whether that takes tools, and what else."""
 
     job: Job[Any]
     file: Path | Video
     arguments: tuple[Any, ...]
     allowed: Allowance
     log_level: int
+    paired: bool
 
     @property
     def path(self) -> str:

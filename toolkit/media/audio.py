@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import MediaError, NotAVideoError
 from toolkit.media.clip import Clip, stretch
 from toolkit.media.copy import share_of
-from toolkit.media.files import Told, opened, writing, written
+from toolkit.media.files import opened, writing
 from toolkit.media.reel import LEAD_S, Reel, packets_of
 from toolkit.media.sound import Voice
 from toolkit.media.tracks import track_of
-from toolkit.stages.component import Cancel
-from toolkit.vault.files import opened as unsealed
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -38,16 +36,15 @@ SOUND_SUFFIXES = frozenset(_FORMATS)
 
 def extract_audio(
     path: Path,
-    to: Path,
+    part: Path,
     start_s: float = 0.0,
     end_s: float | None = None,
     *,
     track: int = 0,
-    force: bool = False,
-    told: Told = lambda _: None,
-    cancel: Cancel | None = None,
-) -> Clip:
+) -> Iterator[float | Clip]:
     """Write a stream of sound to a file of its own.
+
+    It is work for :func:`toolkit.media.making.make`.
 
     ``.wav`` (16 bits) and ``.flac`` are decoded, and exact to the sample: sound that starts later
     than the pictures starts with silence, so that the file's zero is that of the clip. ``.mka``
@@ -56,51 +53,48 @@ def extract_audio(
 
     Args:
         path: A video, or a file of sound.
-        to: The file to write.
+        part: The file to write.
         start_s: Where to start, in seconds since the video's first frame.
         end_s: Where to end; None for the end.
         track: Which of its streams of sound, from 0.
-        force: Replace a file that is there.
-        told: Told how far it is.
-        cancel: A request to stop; nothing is left of the file then.
+
+    Yields:
+        How far it is, as a share from 0 to 1, at every step, and at last what it made.
 
     Raises:
         MissingExtraError: PyAV is not installed.
         SourceError: There is no such file.
         DecodeError: The file cannot be read.
         MediaError: It has no such sound, or none in this stretch, or it cannot be written.
-        CancelledError: ``cancel`` was set.
     """
     try:
-        container, encoder = _FORMATS[to.suffix.lower()]
+        container, encoder = _FORMATS[part.suffix.lower()]
     except KeyError:
         raise MediaError(
-            f"Sound cannot be written as '{to.suffix or to.name}'.",
+            f"Sound cannot be written as '{part.suffix or part.name}'.",
             hint=f"Use one of: {', '.join(sorted(_FORMATS))}.",
-            path=str(to),
+            path=str(part),
         ) from None
     if start_s < 0 or track < 0 or (end_s is not None and end_s <= start_s):
         raise MediaError(f"Sound cannot go from {stretch(start_s, end_s)} in track {track}.")
-    cancel = cancel or Cancel()
     length_s = None if end_s is None else end_s - start_s
-    with unsealed(path, cancel.check), opened(path) as source:
+    with opened(path) as source:
         zero_s = _zero_s(path) + Fraction(start_s).limit_denominator(1_000_000)
         stream = _sound(source, track, path)
         promised_s = end_s or (source.duration or 0) / 1e6
-        with written(to, force=force, source=path) as part, writing(part, container) as target:
+        with writing(part, container) as target:
             copied = not encoder or stream.codec.canonical_name in _COPIED.get(container, ())
             sink = (_Copy if copied else _Decoded)(target, stream, container, encoder)
             for packet in _packets(source, stream, path, zero_s if start_s else None):
-                cancel.check()
                 at_s = float((packet.pts or 0) * packet.time_base - zero_s)
                 if length_s is not None and at_s >= length_s:
                     break
                 sink.put(packet, zero_s, length_s)
-                told(share_of(start_s + at_s, start_s, promised_s))
+                yield share_of(start_s + at_s, start_s, promised_s)
             sink.finish(zero_s, length_s)
             if not sink.end_s:
                 raise MediaError(f"'{path}' has no sound from {start_s:g} s on.", path=str(path))
-    return Clip(to, start_s, start_s + sink.end_s)
+    yield Clip(part, start_s, start_s + sink.end_s)
 
 
 class _Decoded:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import MediaError
 from toolkit.media.copy import copy
 from toolkit.media.encode import encode
-from toolkit.media.files import Told, container_of, written
+from toolkit.media.files import container_of
 from toolkit.media.redrawing import Redraw
 from toolkit.media.reel import Reel
-from toolkit.stages.component import Cancel
-from toolkit.vault.files import opened
 
 __all__ = ["QUALITY", "Clip", "clip", "stretch"]
 
@@ -44,19 +43,18 @@ class Clip:
 
 def clip(
     path: Path,
-    to: Path,
+    part: Path,
     start_s: float = 0.0,
     end_s: float | None = None,
     *,
     exact: bool = False,
     quality: int = QUALITY,
     fragmented: bool = False,
-    force: bool = False,
-    told: Told = lambda _: None,
-    cancel: Cancel | None = None,
     redraw: Redraw | None = None,
-) -> Clip:
+) -> Iterator[float | Clip]:
     """Write a part of a video to a file of its own; its suffix names the container.
+
+    It is work for :func:`toolkit.media.making.make`.
 
     A copy is made in no time and loses nothing, but starts with the keyframe at or before
     ``start_s``, and may end some frames late. An exact clip holds the frames with
@@ -65,62 +63,37 @@ def clip(
 
     Args:
         path: The video.
-        to: The file to write. The whole video in another container is a remux.
+        part: The file to write. The whole video in another container is a remux.
         start_s: Where to start, in seconds since the video's first frame.
         end_s: Where to end; None for the video's end.
         exact: Whether to encode anew rather than to copy.
         quality: Of an exact clip, as a constant rate factor: 0 is lossless, 51 the worst.
         fragmented: Write an mp4 that a browser can play while it comes.
-        force: Replace a file that is there.
-        told: Told how far it is.
-        cancel: A request to stop; nothing is left of the clip then.
         redraw: Draws over every frame; such a clip is exact, for it has to be encoded anew.
+
+    Yields:
+        How far it is, as a share from 0 to 1, at every step, and at last what it made.
 
     Raises:
         MissingExtraError: PyAV is not installed.
         SourceError: There is no such video.
         DecodeError: The video cannot be read.
         MediaError: There is nothing to write, or it cannot be written.
-        CancelledError: ``cancel`` was set.
     """
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise MediaError(f"A clip cannot go from {stretch(start_s, end_s)}.")
     if not 0 <= quality <= 51:
         raise MediaError(f"The quality {quality} is not between 0 (lossless) and 51 (worst).")
-    container = container_of(to)
-    cancel = cancel or Cancel()
-    # A reel opens its file several times.
-    with (
-        opened(path, cancel.check),
-        Reel(path) as reel,
-        written(to, force=force, source=path) as part,
-    ):
+    container = container_of(part)
+    with Reel(path) as reel:
+        stretch_s = reel, start_s, end_s, part, container
         if exact or redraw:
-            found = encode(
-                reel,
-                start_s,
-                end_s,
-                part,
-                container,
-                quality=quality,
-                fragmented=fragmented,
-                told=told,
-                cancel=cancel,
-                redraw=redraw,
+            found = yield from encode(
+                *stretch_s, quality=quality, fragmented=fragmented, redraw=redraw
             )
         else:
-            found = copy(
-                reel,
-                start_s,
-                end_s,
-                part,
-                container,
-                fragmented=fragmented,
-                told=told,
-                cancel=cancel,
-            )
-    start, end, left_out = found
-    return Clip(to, start, end, left_out)
+            found = yield from copy(*stretch_s, fragmented=fragmented)
+    yield Clip(part, *found)
 
 
 def stretch(start_s: float, end_s: float | None) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import MediaError
-from toolkit.media.files import Told, writing
+from toolkit.media.files import writing
 from toolkit.media.reel import LEAD_S, Reel
 from toolkit.media.tracks import Track, keep_notes, track_of, unsaid
-from toolkit.stages.component import Cancel
 from toolkit.stages.decode import MOMENT_S
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ def copy(
     container: str,
     *,
     fragmented: bool,
-    told: Told,
-    cancel: Cancel,
-) -> tuple[float, float, tuple[str, ...]]:
+) -> Generator[float, None, tuple[float, float, tuple[str, ...]]]:
     """Copy what is shown from the keyframe at or before ``start_s`` up to ``end_s``.
 
     A frame may be built on later ones, which are then copied too: the copy ends with the first
     frame from ``end_s`` on before which none is missing.
+
+    Yields:
+        How far it is, at every step.
 
     Returns:
         Where the copy starts and ends, and what the container cannot hold.
@@ -61,11 +62,9 @@ def copy(
         keep_notes(reel, target, max(0.0, _key_s(reel, start_s)), end_s)
         cutting = _Cutting(reel, pictures, others, end_s)
         for packet in reel.packets():
-            cancel.check()
             if not cutting.take(packet):
                 break
-            if cutting.took_picture:
-                told(share_of(cutting.end_s, start_s, end_s or reel.duration_s))
+            yield share_of(cutting.end_s, start_s, end_s or reel.duration_s)
         cutting.finish(start_s)
     return cutting.start_s, cutting.end_s, tuple(left_out)
 
@@ -109,7 +108,6 @@ class _Cutting:
     Attributes:
         start_s: Where the copy starts, in seconds since the video's first frame.
         end_s: Where its pictures end so far.
-        took_picture: Whether the last packet was a picture that was written.
     """
 
     def __init__(
@@ -128,11 +126,9 @@ class _Cutting:
             self._end = reel.zero - int(-(end_s - MOMENT_S) // reel.tick)
         self._zero_s = Fraction(0)
         self.start_s = self.end_s = 0.0
-        self.took_picture = False
 
     def take(self, packet: Packet[Any]) -> bool:
         """Write the packet if it belongs to the copy; False when all that does is written."""
-        self.took_picture = False
         if packet.stream is self._reel.video:
             return self._take_picture(packet)
         if self._first is None:
@@ -164,7 +160,6 @@ class _Cutting:
         end = packet.pts + (packet.duration or self._reel.frame_ticks)
         self.end_s = max(self.end_s, self._reel.seconds(end))
         self._pictures.put(packet, self._zero_s)
-        self.took_picture = True
         return True
 
     def _start(self, pts: int) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from toolkit.errors import MediaError
 from toolkit.media.copy import name_of, share_of
-from toolkit.media.files import Told, writing
+from toolkit.media.files import writing
 from toolkit.media.redrawing import Redraw, redrawn
 from toolkit.media.reel import LEAD_S, Reel, decoded
 from toolkit.media.sound import Voice
 from toolkit.media.tracks import keep_notes, set_rotation, unsaid
-from toolkit.stages.component import Cancel
 from toolkit.stages.decode import MOMENT_S
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ def encode(
     *,
     quality: int,
     fragmented: bool,
-    told: Told,
-    cancel: Cancel,
     redraw: Redraw | None = None,
-) -> tuple[float, float, tuple[str, ...]]:
+) -> Generator[float, None, tuple[float, float, tuple[str, ...]]]:
     """Encode the frames with ``start_s <= pts < end_s``, and the sound to the sample.
+
+    Yields:
+        How far it is, at every step.
 
     Returns:
         Where the clip starts and ends, and what it leaves out.
@@ -59,10 +60,9 @@ def encode(
         take = _Take(reel, target, container, start_s, end_s, quality, redraw)
         keep_notes(reel, target, start_s, end_s)
         for packet in reel.packets():
-            cancel.check()
             if not take.put(packet):
                 break
-            told(share_of(take.end_s, start_s, end_s or reel.duration_s))
+            yield share_of(take.end_s, start_s, end_s or reel.duration_s)
         take.finish()
     return take.start_s, take.end_s, tuple(take.left_out)
 

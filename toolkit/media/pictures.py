@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import MediaError
+from toolkit.isolation.readers import Readers
+from toolkit.isolation.reading import Pair
 from toolkit.media.files import check_free, written
-from toolkit.stages.decode import DecodedFrame, Decoder
+from toolkit.revisit import patience_s
+from toolkit.stages.component import Cancel
+from toolkit.thumbnails import size_of
+from toolkit.watchdog import Beat, watched
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from PIL.Image import Image
 
-__all__ = ["PICTURE_SUFFIXES", "check_picture", "picture_of", "save_picture", "thumbnails"]
+__all__ = ["PICTURE_SUFFIXES", "check_picture", "save_picture", "thumbnails"]
 
 PICTURE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
 _QUALITY = 85
 
 
 def thumbnails(
-    decoder: Decoder, path: Path, times_s: Iterable[float], width: int = 320
+    readers: Readers,
+    path: Path,
+    times_s: Iterable[float],
+    width: int = 320,
+    cancel: Cancel | None = None,
 ) -> Iterator[tuple[float, Image]]:
     """The pictures that are shown at these times.
 
     Args:
-        decoder: Reads the file.
+        readers: Their decoder reads the file.
         path: The video.
         times_s: Times in seconds since the first frame, in any order.
         width: Largest width of a picture in pixels; nothing is enlarged.
+        cancel: A request to stop.
 
     Yields:
         By ascending time: when the frame that is shown then starts, and the picture, upright and
@@ -37,23 +49,26 @@ def thumbnails(
     Raises:
         DecodeError: The video cannot be read.
     """
-    with decoder.frames_at(path, times_s) as series:
-        for frame in series:
-            yield frame.pts_s, picture_of(frame, (series.width, series.height), width)
-
-
-def picture_of(frame: DecodedFrame, size: tuple[int, int], width: int) -> Image:
-    """A frame as a picture, no wider than ``width`` pixels.
-
-    Args:
-        frame: The frame.
-        size: Width and height of the video as shown, in pixels.
-        width: The largest width.
-    """
     from PIL import Image
 
-    width = max(1, min(width, size[0]))
-    return Image.fromarray(frame.rgb(width, max(1, round(size[1] * width / size[0]))))
+    arguments = sorted(times_s), width, readers.settings.decode.stall_s
+    for time_s, rgb in readers.do(_shown, path, *arguments, cancel=cancel or Cancel()):
+        yield time_s, Image.fromarray(rgb)
+
+
+def _shown(
+    pair: Pair, path: Path, times_s: Sequence[float], width: int, stall_s: float, cancel: Cancel
+) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
+    """A job: the frames shown at these times, which ascend, no wider than that."""
+
+    def read(beat: Beat) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
+        with pair.decoder.frames_at(path, times_s) as series:
+            size = size_of((series.width, series.height), width)
+            for frame in series:
+                beat()
+                yield frame.pts_s, frame.rgb(*size)
+
+    return watched(read, f"Reading '{path}'", stall_s + patience_s(times_s), cancel)
 
 
 def save_picture(picture: Image, to: Path, *, force: bool = False) -> Path:

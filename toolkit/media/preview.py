@@ -6,13 +6,14 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.acquire import probed
 from toolkit.errors import MediaError
+from toolkit.isolation.readers import Readers
 from toolkit.media.clip import Clip
 from toolkit.media.files import Told, written
 from toolkit.media.pictures import thumbnails
 from toolkit.redaction.pictures import Blur
 from toolkit.stages.component import Cancel
-from toolkit.stages.decode import Decoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,7 +30,7 @@ _LEAST_WIDTH = 48
 
 
 def preview(
-    decoder: Decoder,
+    readers: Readers,
     path: Path,
     to: Path,
     start_s: float = 0.0,
@@ -46,7 +47,7 @@ def preview(
     """Write a moving picture, ``.webp`` or ``.gif``, that repeats and has no sound.
 
     Args:
-        decoder: Reads the video.
+        readers: Their decoder reads the video.
         path: The video.
         to: The file to write.
         start_s: Where to start, in seconds since the first frame.
@@ -71,20 +72,20 @@ def preview(
             path=str(to),
         )
     end_s = start_s + _USUAL_S if end_s is None else end_s
-    if (duration_s := decoder.probe(path).duration_s) is not None:
-        end_s = min(end_s, duration_s)  # after it the last frame would be shown
+    cancel = cancel or Cancel()
+    [video] = readers.do(probed, path, readers.settings.decode.stall_s, cancel=cancel)
+    if video.duration_s is not None:
+        end_s = min(end_s, video.duration_s)  # after it the last frame would be shown
     if not (0 <= start_s < end_s <= start_s + _LONGEST_S and frames_per_s > 0 and width > 0):
         raise MediaError(
             f"A preview cannot go from {start_s:g} s to {end_s:g} s.",
             hint=f"It may last up to {_LONGEST_S:g} s.",
         )
-    cancel = cancel or Cancel()
     count = max(1, round((end_s - start_s) * frames_per_s))
     times_s = [start_s + place / frames_per_s for place in range(count)]
     pictures: list[Image] = []
     with written(to, force=force, source=path) as part:
-        for _, picture in thumbnails(decoder, path, times_s, width):
-            cancel.check()
+        for _, picture in thumbnails(readers, path, times_s, width, cancel):
             pictures.append(blur.picture(picture) if blur else picture)
             told(len(pictures) / count)
         part.write_bytes(_encoded(pictures, _FORMATS[to.suffix.lower()], frames_per_s, max_bytes))

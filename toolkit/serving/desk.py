@@ -14,6 +14,7 @@ from toolkit.execution import api, live
 from toolkit.execution.looking import open_store
 from toolkit.execution.run import RunHandle
 from toolkit.hooks.manager import configure
+from toolkit.isolation.readers import Readers
 from toolkit.records import Question, Run, Video
 from toolkit.serving.access import Signer
 from toolkit.serving.clips import ClipShelf
@@ -58,7 +59,7 @@ class Desk:
         self.cutting = Gate("clips", 1, 16)
         self.asking = Gate("questions", 1, 4)  # the analyzers answer one at a time
         self.following = Gate("streams of events", 64, 0)
-        self.clips = ClipShelf(self.settings.workspace)
+        self.clips = ClipShelf(self.settings.workspace, Readers(self.settings))
         self._lock = threading.Lock()
         self._started: list[RunHandle] = []
         self._reaching = threading.Lock()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import EncryptionError, SourceError
+from toolkit.execution.footage import readers_of
 from toolkit.insight import results
 from toolkit.insight.queue import ranked
 from toolkit.media.clip import clip
+from toolkit.media.making import make
 from toolkit.records import Answer, Run, Scene, Tag, Video
 from toolkit.stages.store import Store
 from toolkit.vault.files import private, read
@@ -182,15 +185,16 @@ class Catalogue:
         """
         scene = self.scene(scene_id)
         video = self.video_of(scene)
-        with private(Path(video.path)) as folder:
-            made = clip(
-                Path(video.path),
-                folder / "scene.mp4",
-                scene.start_s,
-                min(scene.end_s, scene.start_s + _LONGEST_S),
-                exact=video.codec not in _PLAYABLE,
-                fragmented=True,
-            )
+        work = partial(
+            clip,
+            start_s=scene.start_s,
+            end_s=min(scene.end_s, scene.start_s + _LONGEST_S),
+            exact=video.codec not in _PLAYABLE,
+            fragmented=True,
+        )
+        path = Path(video.path)
+        with private(path) as folder:
+            made = make(readers_of(self.run), work, path, folder / "scene.mp4")
             return made.start_s, made.path.read_bytes()
 
     def video_of(self, scene: Scene) -> Video:

@@ -86,13 +86,15 @@ def test_it_serves_until_it_is_told_to_stop(toolkit: Command, workspace: Path) -
 
 
 def test_clips_that_a_crashed_server_left_are_wiped(workspace: Path) -> None:
+    from toolkit.config import Settings
+    from toolkit.isolation.readers import Readers
     from toolkit.serving.clips import ClipShelf
 
     left = workspace / "serve-clips" / "0123"
     left.mkdir(parents=True)
     (left / "x.mp4").write_bytes(b"x")
-    living = ClipShelf(workspace)
-    other = ClipShelf(workspace)
+    living = ClipShelf(workspace, Readers(Settings()))
+    other = ClipShelf(workspace, Readers(Settings()))
     assert not left.exists()
     assert len([path for path in (workspace / "serve-clips").iterdir() if path.is_dir()]) == 2
     other.close()

@@ -7,47 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harmful import copied, register
+from harmful import PATIENCE_S, alive, copied, number, register, until
 
 import toolkit as tk
 
-PATIENCE_S = 60
 CODE = """
 import sys
 import harmful
 harmful.register()
 harmful.analyzed([harmful.Path(sys.argv[1])], harmful.Path(sys.argv[2]))
 """
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return not stat.exists() or "Z" not in stat.read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return False
-
-
-def number(path: Path) -> int:
-    """Of the process that reads the file, as it is at its worst."""
-    note = path.with_suffix(".pid")
-    until(lambda: note.exists() and note.read_text())
-    return int(note.read_text())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a frozen process is not ended")

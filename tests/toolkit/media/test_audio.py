@@ -7,9 +7,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from making import extract_audio
 
 from toolkit.errors import DecodeError, MediaError
-from toolkit.media.audio import extract_audio
 from toolkit.testing.media import BAD_FILES, write_numbered, write_sound
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from making import clip
 
 from toolkit.errors import CancelledError, DecodeError, MediaError, MissingExtraError, SourceError
-from toolkit.media.clip import clip
 from toolkit.stages.component import Cancel
 from toolkit.testing.media import BAD_FILES, write_numbered
 from toolkit_decode_pyav import PyAVOptions

@@ -7,9 +7,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from making import clip
 
 from toolkit.errors import MediaError
-from toolkit.media.clip import clip
 from toolkit.testing.media import BAD_FILES, write_numbered
 
 B_FRAMES = {"g": "12", "bf": "3"}

@@ -6,21 +6,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from making import HERE, preview
 from PIL import Image
 
 from toolkit.errors import MediaError
 from toolkit.media.pictures import save_picture, thumbnails
-from toolkit.media.preview import preview
 from toolkit.media.sheet import Tile, evenly, moment, sheet
-from toolkit.stages.decode import Decoder
 from toolkit.testing.media import number_of, write_numbered
-from toolkit_decode_pyav import PyAVOptions
-from toolkit_decode_pyav.decoder import PyAVDecoder
-
-
-@pytest.fixture
-def decoder() -> Decoder:
-    return PyAVDecoder(PyAVOptions())
 
 
 def write_grain(path: Path) -> Path:
@@ -40,9 +32,9 @@ def number(picture: Image.Image) -> int:
     return number_of(np.asarray(picture.convert("RGB")))
 
 
-def test_thumbnails_show_what_is_shown_then(tmp_path: Path, decoder: Decoder) -> None:
+def test_thumbnails_show_what_is_shown_then(tmp_path: Path) -> None:
     path = write_numbered(tmp_path / "film.mp4", 60, rotation=90, size=(192, 128))
-    found = list(thumbnails(decoder, path, [2.0, 0.5, 0.0], width=64))
+    found = list(thumbnails(HERE, path, [2.0, 0.5, 0.0], width=64))
     assert [(round(at_s, 3), number(picture)) for at_s, picture in found] == [
         (0.0, 0), (0.48, 12), (2.0, 50),
     ]  # fmt: skip
@@ -83,9 +75,9 @@ def test_words_of_a_sheet() -> None:
 
 
 @pytest.mark.parametrize("ending", ["webp", "gif"])
-def test_a_preview_moves_and_fits(tmp_path: Path, decoder: Decoder, ending: str) -> None:
+def test_a_preview_moves_and_fits(tmp_path: Path, ending: str) -> None:
     path = write_numbered(tmp_path / "film.mp4", 80, size=(192, 128))
-    made = preview(decoder, path, tmp_path / f"film.{ending}", 1.0, 2.0, frames_per_s=5)
+    made = preview(path, tmp_path / f"film.{ending}", 1.0, 2.0, frames_per_s=5)
     with Image.open(made.path) as picture:
         assert picture.n_frames == 5  # type: ignore[attr-defined]
         assert picture.info["loop"] == 0
@@ -96,20 +88,20 @@ def test_a_preview_moves_and_fits(tmp_path: Path, decoder: Decoder, ending: str)
             shown.append(number(picture))
     assert shown == [25, 30, 35, 40, 45]
     grain = write_grain(tmp_path / "grain.mp4")
-    size = preview(decoder, grain, made.path, 0.0, 0.5, force=True).path.stat().st_size
-    smaller = preview(decoder, grain, made.path, 0.0, 0.5, max_bytes=size // 3, force=True)
+    size = preview(grain, made.path, 0.0, 0.5, force=True).path.stat().st_size
+    smaller = preview(grain, made.path, 0.0, 0.5, max_bytes=size // 3, force=True)
     assert smaller.path.stat().st_size <= size // 3
     with pytest.raises(MediaError, match="does not fit"):
-        preview(decoder, path, tmp_path / f"no.{ending}", 0.0, 0.5, max_bytes=100)
+        preview(path, tmp_path / f"no.{ending}", 0.0, 0.5, max_bytes=100)
     assert not (tmp_path / f"no.{ending}").exists()
 
 
-def test_previews_that_cannot_be(tmp_path: Path, decoder: Decoder) -> None:
+def test_previews_that_cannot_be(tmp_path: Path) -> None:
     path = write_numbered(tmp_path / "film.mp4", 30)
-    assert preview(decoder, path, tmp_path / "end.gif", 0.8).end_s == pytest.approx(1.2)
+    assert preview(path, tmp_path / "end.gif", 0.8).end_s == pytest.approx(1.2)
     for start_s, end_s in ((5.0, 6.0), (1.0, 0.5), (-1.0, 1.0)):
         with pytest.raises(MediaError, match="cannot go"):
-            preview(decoder, path, tmp_path / "x.gif", start_s, end_s)
+            preview(path, tmp_path / "x.gif", start_s, end_s)
 
 
 def test_pictures_are_not_written_over(tmp_path: Path) -> None:

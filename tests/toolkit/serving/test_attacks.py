@@ -15,6 +15,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from api_server import Site, serving
+from bombs import vp9
 
 from toolkit.testing.server import MediaServer, serve
 
@@ -249,6 +250,26 @@ def test_a_file_that_was_put_in_a_videos_place_is_not_sent(film: Path, tmp_path:
         picture.unlink()
         picture.symlink_to(secret)
         assert client.get(f"{base}/thumbnail").status_code == 404
+
+
+def test_a_film_that_unpacks_to_more_than_there_is_costs_its_request(
+    film: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "films" / "film.mp4"
+    copy.parent.mkdir()
+    copy.write_bytes(film.read_bytes())
+    given: dict[str, Any] = {"serve": {"roots": (str(copy.parent),)}, "decode": {"memory_mb": 200}}
+    with serving(tmp_path / "w", **given) as site:
+        run = site.analyzed(copy)
+        client = site.client("read")
+        scene = client.get(f"/v1/runs/{run['id']}/tables/scenes").json()["rows"][0]
+        copy.write_bytes(vp9(16_000).ljust(copy.stat().st_size, b"\0"))
+        reply = client.get(f"/v1/runs/{run['id']}/scenes/{scene['scene_id']}/clip")
+        assert (reply.status_code, reply.headers["content-type"]) == (422, PROBLEM)
+        assert "more than 200 MB of memory" in reply.text
+        assert not list((tmp_path / "w").glob("serve-clips/*/*"))
+        copy.write_bytes(film.read_bytes())
+        assert client.get(reply.url.path).status_code == 200
 
 
 @pytest.mark.parametrize(
