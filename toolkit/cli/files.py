@@ -15,8 +15,7 @@ from toolkit.cli.setup import Json, Setup, command, complain
 from toolkit.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
-    from toolkit.config import Settings
-    from toolkit.hooks.manager import PluginManager
+    from toolkit.isolation.readers import Readers
     from toolkit.records import Scene, Video
 
 __all__ = ["add_to", "local_file"]
@@ -52,8 +51,10 @@ def scenes(
         raise ConfigError("Choose one of --json, --csv, --edl and --otio.")
     if detector:
         setup.put("scenes", "plugin", detector)
-    settings, plugins = setup.load()
-    video, found = _scan(local_file(file), settings, plugins)
+    from toolkit.isolation.readers import Readers
+
+    with Readers.of(*setup.load()) as readers:
+        video, found = _scan(local_file(file), readers)
     if as_json:
         from toolkit.cli.found import scene_data
 
@@ -83,8 +84,10 @@ def scenes(
 
 def probe(setup: Setup, file: File, as_json: Json = False) -> None:
     """Show a file's metadata."""
-    settings, plugins = setup.load()
-    video = _probe(local_file(file), settings, plugins)
+    from toolkit.isolation.readers import Readers
+
+    with Readers.of(*setup.load()) as readers:
+        video = _probe(local_file(file), readers)
     if as_json:
         print_json(video.model_dump(mode="json"))
         return
@@ -157,34 +160,28 @@ def local_file(word: str) -> Path:
     return Path(first.uri)
 
 
-def _probe(path: Path, settings: Settings, plugins: PluginManager) -> Video:
+def _probe(path: Path, readers: Readers) -> Video:
     from toolkit.acquire import probed
     from toolkit.cache import content_id
-    from toolkit.isolation.readers import Readers
     from toolkit.stages.component import Cancel
 
-    with Readers.of(settings, plugins) as readers:
-        [video] = readers.do(probed, path, settings.decode.stall_s, cancel=Cancel())
+    [video] = readers.do(probed, path, readers.settings.decode.stall_s, cancel=Cancel())
     try:
         return video.model_copy(update={"id": content_id(path), "path": str(path)})
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _scan(path: Path, settings: Settings, plugins: PluginManager) -> tuple[Video, list[Scene]]:
-    from toolkit.isolation.readers import Readers
+def _scan(path: Path, readers: Readers) -> tuple[Video, list[Scene]]:
     from toolkit.records import Scene
     from toolkit.scan import Ended, scan_file
     from toolkit.stages.component import Cancel
 
-    video = _probe(path, settings, plugins)
+    video = _probe(path, readers)
     found: list[Scene] = []
-    name = settings.scenes.plugin
+    name = readers.settings.scenes.plugin
     ended = Ended(0, None, False)
-    with (
-        Readers.of(settings, plugins) as readers,
-        working(f"Looking for scenes in {path.name}") as say,
-    ):
+    with working(f"Looking for scenes in {path.name}") as say:
         options = readers.settings, None, False
         for told in readers.do(scan_file, video, *options, cancel=Cancel()):
             if isinstance(told, Ended):
