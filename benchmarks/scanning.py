@@ -165,10 +165,16 @@ TASKS: dict[str, Callable[[Sequence[str], Mapping[str, Any]], dict[str, Any]]] =
 
 
 def measure(task: str, paths: Iterable[Path], **options: Any) -> Measured:
-    """Run a task in a fresh process."""
+    """Run a task in a fresh process; a scan in one like those that read files."""
+    from toolkit.isolation.memory import environment
+
     arguments = json.dumps([task, [str(path) for path in paths], options])
     done = subprocess.run(
-        [sys.executable, __file__, arguments], check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__, arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment() if task == "scan" else None,
     )
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 

@@ -56,6 +56,6 @@ def toolkit_decoders() -> Iterator[DecoderPlugin]:
 def _make(options: PyAVOptions, context: Context) -> Decoder:
     from toolkit_decode_pyav.decoder import PyAVDecoder
 
-    # As FFmpeg chooses by itself, but that it would count cores a container may not use.
-    threads = options.threads or min(_MOST_THREADS, context.cores + 1)
+    # FFmpeg would take one more, of cores that a container may not use: no faster, and dearer.
+    threads = options.threads or min(_MOST_THREADS, context.cores)
     return PyAVDecoder(options.model_copy(update={"threads": threads}))

@@ -16,7 +16,7 @@ from typing import Any
 
 from toolkit import errors
 from toolkit.errors import LimitError, ToolkitError
-from toolkit.isolation import limits, wire
+from toolkit.isolation import limits, memory, wire
 from toolkit.isolation.reading import Pair, Task, Tools
 from toolkit.stages.component import Cancel
 
@@ -24,6 +24,8 @@ __all__ = ["Told", "main"]
 
 _IDLE_S = 60.0
 """How long a process waits for another file."""
+_SOON_S = 0.5
+"""How long it keeps its memory for that."""
 _ALIVE_S = 1.0
 _STDERR, _GONE = 2, 3
 
@@ -94,7 +96,7 @@ def main() -> None:
 def _serve(parent: socket.socket, mouth: _Mouth) -> None:
     tools: Tools | None = None
     pair: Pair | None = None
-    while select.select([parent], [], [], _IDLE_S)[0]:
+    while _asked(parent):
         task: Task | Tools = wire.receive(parent)
         if isinstance(task, Tools):
             tools, pair = task, None
@@ -122,6 +124,14 @@ def _serve(parent: socket.socket, mouth: _Mouth) -> None:
             limits.free()
             mouth.say("end")
         mouth.at_work = False
+
+
+def _asked(parent: socket.socket) -> bool:
+    """Wait for something to do; False when that took too long."""
+    if select.select([parent], [], [], _SOON_S)[0]:
+        return True
+    memory.give_back()
+    return bool(select.select([parent], [], [], _IDLE_S)[0])
 
 
 def _told(error: Exception, task: Task) -> tuple[str, Any]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from toolkit.errors import CrashedError, DecodeError, LimitError, StalledError
-from toolkit.isolation import wire
+from toolkit.isolation import memory, wire
 from toolkit.isolation.child import Told
 from toolkit.isolation.reading import Task, Tools
 from toolkit.stages.component import Cancel
@@ -61,6 +61,7 @@ class Process:
                     *(str(theirs.fileno()), str(ending), *sys.path),
                 ],
                 stdin=subprocess.DEVNULL,
+                env=memory.environment(),
                 pass_fds=(theirs.fileno(), ending),
             )
         except OSError:
