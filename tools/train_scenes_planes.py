@@ -105,7 +105,7 @@ def candidates(film: npt.NDArray[np.uint8], truth: list[dict[str, Any]]) -> dict
         for at in range(-(-half // step) * step, len(film) - half, step):
             label = label_blend(at, half, truth)
             seen = blends.glance(reel, at, half) if label is not None else None
-            if seen is None or not blends.worth_a_look(seen):
+            if seen is None:
                 continue
             if blank_near(reel, at - half, at + half):
                 continue

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit_scenes_planes.picture import Floats
     from toolkit_scenes_planes.reel import Reel
 
-__all__ = ["FEATURES", "HALVES", "MARGIN", "glance", "look", "middle", "worth_a_look"]
+__all__ = ["FEATURES", "HALVES", "MARGIN", "glance", "look", "middle"]
 
 HALVES = {4: 3, 7: 4, 11: 6, 16: 8, 22: 10}
 """Half the lengths of the stretches that are looked at, in frames; around every how manyth."""
@@ -35,6 +35,8 @@ _LEAST = 4.0
 _OFF_MIDDLE = 0.4
 """Squared distance of the middle from the way, as a share of the way's own, above which it is no
 blend: of those that the detector found on the films for tuning, one in a hundred lies above."""
+_MOST_OFF, _MOST_BACK, _MOST_SUDDEN = 0.75, 0.6, 0.8
+"""Of "off_way", "back" and "sudden", above which it is none either."""
 
 FEATURES = (
     "change",  # between A and B, as logarithm
@@ -67,7 +69,7 @@ FEATURES = (
 
 
 def glance(reel: Reel, at: int, half: int) -> list[float] | None:
-    """The cheap features of the stretch around this frame; None if both ends are much alike."""
+    """The cheap features of the stretch around this frame; None if it can be no blend by them."""
     import numpy as np
 
     start, end = at - half, at + half
@@ -88,11 +90,18 @@ def glance(reel: Reel, at: int, half: int) -> list[float] | None:
         return None
     inner = np.stack([reel[i].patches for i in _between(start, end)]) - first
     place, off = _placed(inner, way, lengths)
-    off_way = off / whole / _INNER
+    off_way = (off / whole / _INNER) ** 0.5
+    if off_way > _MOST_OFF:
+        return None
     edge = np.zeros((1, place.shape[1]), place.dtype)
     steps = np.diff(np.concatenate([edge, place, edge + 1]), axis=0)
     back = float(((-steps).clip(min=0).sum(axis=0) * lengths).sum()) / whole
+    if back > _MOST_BACK:
+        return None
     done = (place @ lengths) / whole
+    sudden = float(np.diff(done, prepend=0, append=1).max())
+    if sudden > _MOST_SUDDEN:
+        return None
     half_way = int(np.abs(done - 0.5).argmin())
     there = place[half_way]
     uneven = float((((there - done[half_way]) ** 2) * lengths).sum()) / whole
@@ -106,13 +115,13 @@ def glance(reel: Reel, at: int, half: int) -> list[float] | None:
     ragged = _ragged(place.clip(0, 1).mean(axis=0), lengths, reel[start].blocks)
     return [
         float(np.log(size)),
-        off_way**0.5,
+        off_way,
         back,
         uneven,
         between,
         min(2.0, float(np.sqrt((before * before).sum() / whole))),
         min(2.0, float(np.sqrt((after * after).sum() / whole))),
-        float(np.diff(done, prepend=0, append=1).max()),
+        sudden,
         float(np.abs(done - even).mean()),
         ragged,
         min(3.0, log(max(peak, 1.0))),
@@ -128,11 +137,6 @@ def _placed(inner: Floats, way: Floats, lengths: Floats) -> tuple[Floats, float]
     # The square of what is left of a vector, when a share of another is taken from it.
     off = np.einsum("kij,kij->", inner, inner) + (place * (place * lengths - 2 * along)).sum()
     return place, max(0.0, float(off))
-
-
-def worth_a_look(seen: list[float]) -> bool:
-    """Whether a stretch may be a dissolve or a wipe, by its cheap features."""
-    return seen[1] <= 0.75 and seen[2] <= 0.6 and seen[7] <= 0.8
 
 
 def look(reel: Reel, at: int, half: int, seen: list[float]) -> list[float]:

@@ -220,7 +220,7 @@ class _Pass(DetectorPass):
         if any(first < cut <= last for cut in self._cuts):
             return
         seen = blends.glance(self._some, at, half)
-        if seen is None or not blends.worth_a_look(seen):
+        if seen is None:
             return
         if max(judges()[f"{kind}_glance"](seen) for kind in kinds) < _HOPE:
             return
