@@ -60,11 +60,11 @@ demo: $(VENV)/.installed-all ## a short film made, analysed, tagged and searched
 
 .PHONY: test
 test: lint ## lint, types, import contracts and every test: what CI runs
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.installed-dev ## only the quick tests
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## style, format, types, import contracts

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
+from side_by_side import WORKERS, Groups, order
 
 from toolkit.testing.clips import Shot, write_film
 from toolkit.testing.world import ClipTruth
@@ -33,5 +35,14 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # A mistake shows in seconds when the quick tests go first; the order is kept otherwise.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    order(items)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Of ``-n auto``: some tests that were chosen run here, where their output is at once seen."""
+    chosen = config.option.file_or_dir or config.option.keyword
+    return 0 if chosen else WORKERS
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)

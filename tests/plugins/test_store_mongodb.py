@@ -73,8 +73,6 @@ class TestMongoDBStore(StoreSuite):
 class TestMongoDBReplicaSetStore(StoreSuite):
     """The same with transactions, TLS and a login."""
 
-    streamed = 200_000
-
     @pytest.fixture
     def open_store(self, guarded: Mongod, database: str, tmp_path: Path) -> OpenStore:
         return opener(guarded, database, tmp_path)

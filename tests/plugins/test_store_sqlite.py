@@ -49,6 +49,7 @@ def raw(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 class TestSQLiteStore(StoreSuite):
+    streamed = 1_000_000
     test_many_rows_take_little_memory = pytest.mark.slow(
         StoreSuite.test_many_rows_take_little_memory
     )

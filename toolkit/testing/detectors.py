@@ -43,6 +43,8 @@ class SceneDetectorSuite(PluginSuite):
     """Out of "cut" and "fade": what the detector finds."""
     kind: ClassVar[str] = "cut"
     """What it calls a hard cut, or a fade if it finds fades only."""
+    begins: ClassVar[tuple[int, ...]] = (1, 7, 16, 45, 50, 51, 92, 99, 100, 101, 103, 133)
+    """Frames at which readings begin that have to fall in step."""
 
     @pytest.fixture
     def detector(
@@ -131,7 +133,7 @@ class SceneDetectorSuite(PluginSuite):
         joints = ["cut", "fade", "cut"] * (2 + context // (3 * _SHOT))
         images = [convert(image, detector) for image in film(joints, detector.width)]
         whole = _followed(detector.start(_FRAME_S), images, 0)
-        for number in (1, 7, 16, 45, 50, 51, 92, 99, 100, 101, 103, 133):
+        for number in self.begins:
             if number + context >= len(images):
                 continue
             late = _followed(detector.resume(_FRAME_S, number), images, number)

@@ -48,7 +48,7 @@ class LimitsSuite:
             still arrive in an order in which what is done is told last.
     """
 
-    streamed = 1_000_000
+    streamed = 200_000
     batches_are_whole = True
 
     @pytest.mark.parametrize("mib", [1, 15, 17, 40])
