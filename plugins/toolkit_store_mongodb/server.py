@@ -17,6 +17,7 @@ from toolkit_store_mongodb.faults import explained, passes
 from toolkit_store_mongodb.rules import lacking, validator
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
 
@@ -33,6 +34,7 @@ _LOGIN = re.compile(r"^[\w+]+://(?P<login>.*)@", re.DOTALL)
 _HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
 _EXISTS, _UNAUTHORIZED = 48, 13
+_FAREWELL_S = 1.0
 _SHORTEST = 4  # a shorter "secret" would blank out half of every text
 
 
@@ -91,7 +93,7 @@ class Server:
                     place=self.place,
                 ) from None
             # A handle of a run keeps its store open for as long as somebody may read from it.
-            self._end = weakref.finalize(self, self._client.close)
+            self._end = weakref.finalize(self, _close, self._client)
             try:
                 self._open(database)
             except BaseException:
@@ -216,6 +218,14 @@ class Server:
                 # them (readWrite): then the rules stay as they are.
                 if error.code not in (_EXISTS, _UNAUTHORIZED):
                     raise
+
+
+def _close(client: MongoClient[dict[str, Any]]) -> None:
+    """A server that is gone is not waited for: it is only to be told that sessions end."""
+    from pymongo import timeout
+
+    with timeout(_FAREWELL_S):
+        client.close()
 
 
 def _defaults(timeout_s: float) -> dict[str, object]:

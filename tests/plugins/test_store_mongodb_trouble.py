@@ -224,6 +224,15 @@ class TestServed(ServedSuite):
     def open_impatient(self, server: Mongod, tmp_path: Path) -> OpenStore:
         return opener(server, "toolkit", tmp_path, timeout_s=1.0)
 
+    def test_closing_does_not_wait_for_a_server_that_is_gone(
+        self, server: Mongod, tmp_path: Path
+    ) -> None:
+        """It would wait longer than a test may take."""
+        store = opener(server, "toolkit", tmp_path, timeout_s=3600.0)()
+        store.save([scene()])
+        server.kill()
+        store.close()
+
 
 def test_a_run_keeps_its_results_in_mongodb(guarded: Mongod, database: str, tmp_path: Path) -> None:
     truth = ClipTruth("red", "circle", "one", "left", "white", "day")
