@@ -11,6 +11,7 @@ import ast
 import random
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -86,14 +87,21 @@ def test_python_compiles(block: Block) -> None:
     compile(block.code, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_python_runs(page: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def intro(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from toolkit.testing.clips import random_shots, write_film
 
-    (tmp_path / "talks").mkdir()
+    path = tmp_path_factory.mktemp("talks") / "intro.mp4"
     rng = random.Random(7)
-    write_film(tmp_path / "talks" / "intro.mp4", random_shots(rng, 3), rng=rng)
+    write_film(path, random_shots(rng, 3), rng=rng)
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_python_runs(page: Path, intro: Path, tmp_path: Path) -> None:
+    (tmp_path / "talks").mkdir()
+    shutil.copy(intro, tmp_path / "talks")
     (tmp_path / "config.ini").write_text(CONFIG, encoding="utf-8")
     script = tmp_path / "page.py"
     script.write_text(

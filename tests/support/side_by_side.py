@@ -14,7 +14,11 @@ WORKERS = 2
 # Each is of one worker, so that no two Ray clusters and no two browsers run at once. They and the
 # other file that takes minutes begin the slow tests, for what is long and comes last is waited for.
 TOGETHER = {
-    "ray": ("tests/toolkit/ray/", "tests/notebooks/test_notebooks.py"),
+    "ray": (
+        "tests/toolkit/ray/",
+        "tests/notebooks/test_notebooks.py",
+        "tests/contract/test_docs.py::test_python_runs[docs/ray-cluster.md]",
+    ),
     "browser": ("tests/notebooks/", "tests/toolkit/serving/test_page.py"),
     "chunks": ("tests/toolkit/test_chunks.py",),
 }
