@@ -83,8 +83,8 @@ async function choose(run) {
   $("shown").hidden = false;
   $("title").textContent = run.sources.join(", ");
   $("event").textContent = "";
-  await show(run.id, may("review"), trouble);
-  if (run.status !== "running") return;
+  const isShown = await show(run.id, may("review"), trouble);
+  if (!isShown || run.status !== "running") return;
   following = new AbortController();
   await follow(run.id, (kind, data) => {
     if (kind === "progress") $("event").textContent = `${Math.round(100 * data.share)} %`;
@@ -112,6 +112,7 @@ on("search", async (data) => {
   following?.abort();
   $("shown").hidden = false;
   const count = await search(data.get("words"), trouble);
+  if (count === null) return;
   $("title").textContent = `${count} found`;
   $("event").textContent = "";
 });

@@ -104,10 +104,16 @@ function card(run, row, mayReview, again, trouble) {
   return [item, picture, row.thumbnail ? `${path}/thumbnail` : ""];
 }
 
-// Shows a run's scenes from some row on, and whether there are more after them.
+// What was asked for last is what is shown, also where an answer comes after that of a later one.
+let latest = 0;
+
+// Shows a run's scenes from some row on, and whether there are more after them; false if something
+// else was asked for meanwhile.
 export async function show(run, mayReview, trouble, offset = 0) {
   const table = `/v1/runs/${encodeURIComponent(run)}/tables/scenes`;
+  const mine = ++latest;
   const { rows, total } = await get(`${table}?limit=${PAGE}&offset=${offset}`);
+  if (mine !== latest) return false;
   const again = () => show(run, mayReview, trouble, 0).catch(trouble);
   const cards = rows.map((row) => card(run, row, mayReview, again, trouble));
   if (offset) $("scenes").append(...cards.map(([item]) => item));
@@ -115,12 +121,17 @@ export async function show(run, mayReview, trouble, offset = 0) {
   const pictured = cards.filter(([, , path]) => path);
   const urls = await links(pictured.map(([, , path]) => path));
   urls.forEach((url, place) => { pictured[place][1].src = url; });
+  if (mine !== latest) return false;
   $("more").hidden = offset + rows.length >= total;
   $("more").onclick = () => show(run, mayReview, trouble, offset + PAGE).catch(trouble);
+  return true;
 }
 
+// Shows what is found, and tells how much; nothing if something else was asked for meanwhile.
 export async function search(words, trouble) {
+  const mine = ++latest;
   const { rows } = await get(`/v1/search?q=${encodeURIComponent(words)}&limit=100`);
+  if (mine !== latest) return null;
   $("more").hidden = true;
   $("scenes").replaceChildren(...rows.map((row) => {
     const at = row.start_s ?? 0;
