@@ -103,8 +103,7 @@ class Coordinator:
             self._row.id, order, settings.ray, self._keys, self._runtime_env, alone=self._alone
         )
         crew = RayCrew(settings, plugins, self._keys, self._store, "drive")
-        room = Room(settings.sampling)
-        pipeline = RemotePipeline(settings, plugins, crew, agency.hire_spare("scan"), room)
+        pipeline = RemotePipeline(settings, plugins, crew, agency.hire_spare("scan"), Room())
         tagger = agency.hire_spare("tag")
         self._engine = RayEngine(pipeline, self._row, self._given, agency, tagger, cancel)
         self._engine.start()

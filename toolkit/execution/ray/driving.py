@@ -136,8 +136,9 @@ class RayEngine(LocalEngine):
         return self.pipeline.tag_whole(self._tagger, video, self.cancel)
 
     def _route(self, work: Work, stint: Stint) -> None:
-        if work.frames is not None and not work.missing:
-            self.pipeline.room.give(work.scene.id)
+        held: Any = work.frames
+        if held and not work.missing:
+            self.pipeline.room.give(held.lot)
         super()._route(work, stint)
 
     def _stop(self) -> None:

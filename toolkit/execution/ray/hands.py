@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from toolkit.errors import CancelledError, PluginError
+from toolkit.execution.ray.bundles import Bundle, Held, Lot
 from toolkit.execution.ray.deaths import Crash, alive, brief, end, meant
 from toolkit.execution.ray.packing import unpacked
 from toolkit.execution.ray.shifts import Done, Shift
@@ -148,7 +149,7 @@ class Hand:
     def scan(self, *arguments: Any, name: str, ahead: int, known: bool) -> Iterator[Any]:
         """Iterate over :meth:`toolkit.execution.ray.workers.Worker.scan`.
 
-        Each item is (work, thumbnail), with a reference for ``work.frames``; at most ``ahead``
+        Each item is (work, thumbnail), with :class:`Held` for ``work.frames``; at most ``ahead``
         messages are made before they are asked for.
         """
         import ray
@@ -160,13 +161,15 @@ class Hand:
         ):
             try:
                 for reference in references:
-                    sent, framed = ray.get(reference)
-                    bundle = unpacked(sent)
-                    if framed:
-                        bundle[-1][0].frames = next(references)
-                    for work, thumbnail, shift in bundle:
-                        self._noted(Done(None, shift))
-                        yield work, thumbnail
+                    bundle: Bundle = unpacked(ray.get(reference))
+                    works: list[tuple[Any, Any]] = list(bundle.works)
+                    if framed := bundle.framed:
+                        lot = Lot(next(references), bundle.frames_bytes, len(framed))
+                        for place, index in enumerate(framed):
+                            works[index][0].frames = Held(lot, place)
+                        del lot  # as soon as no scene needs it Ray may delete it
+                    self._noted(Done(None, bundle.shift))
+                    yield from works
             except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
                 raise told(error) from None
 

@@ -12,6 +12,7 @@ from typing import Any
 from toolkit.acquire import Skipped
 from toolkit.config import Settings
 from toolkit.errors import PoisonError
+from toolkit.execution.ray.bundles import Held, Lot
 from toolkit.execution.ray.deaths import Crash, LostError
 from toolkit.execution.ray.hands import Hand
 from toolkit.execution.ray.keys import RayCrew
@@ -34,7 +35,7 @@ __all__ = ["AHEAD", "RemotePipeline"]
 
 log = logging.getLogger(__name__)
 AHEAD = 2
-"""Items (a scene, and its frames) that a scan makes before they are asked for."""
+"""Items (a bundle, and its frames) that a scan makes before they are asked for."""
 
 
 class RemotePipeline(Pipeline):
@@ -134,11 +135,16 @@ class RemotePipeline(Pipeline):
             name = f"scan {video.id[:12]}"
             try:
                 for work, thumbnail in hand.scan(*asked, name=name, ahead=AHEAD, known=known):
-                    if work.scene.id not in given:  # else it was given before the worker died
+                    held, is_new = work.frames, work.scene.id not in given
+                    if held and is_new:
+                        self.room.take(held.lot, hand.node, cancel)
+                    elif held:  # given before the worker died
+                        self.room.give(held.lot)
+                        work.frames = None
+                    del held
+                    if is_new:
                         given.add(work.scene.id)
                         self._keep(work, thumbnail)
-                        if work.frames is not None:
-                            self.room.take(work.scene.id, hand.node, cancel)
                         yield work
             except Crash as crash:
                 tries.count(crash)
@@ -172,12 +178,15 @@ class RemotePipeline(Pipeline):
         """The same scenes with their answers, when all are answered."""
 
         def call(group: Sequence[Work]) -> Any:
-            asked = [
+            works = [
                 Work(work.video, work.scene, missing={place: work.missing[place]}) for work in group
             ]
+            held: list[Any] = [work.frames for work in group]
+            lots = list(dict.fromkeys(one.lot for one in held))
+            asked = packed((works, [(lots.index(one.lot), one.place) for one in held]))
+            references = [lot.reference for lot in lots]
             name = f"analyze {group[0].scene.id[:12]}"
-            frames = [work.frames for work in group]
-            return self.hand.call("analyze", packed(asked), *frames, name=name)
+            return self.hand.call("analyze", asked, *references, name=name)
 
         what = f"The analyzer '{self.crew.analyzers[place].name}'"
         self._share_out("analyze", what, works, call, cancel)
@@ -235,18 +244,20 @@ class RemotePipeline(Pipeline):
                     work.troubles += troubles
 
     def _reread(self, works: Sequence[Work], tries: dict[str, Tries]) -> list[Work]:
-        for work in works:
+        again: list[Any] = list(works)
+        for work in again:
+            self.room.give(work.frames.lot)
             source = self._sources[work.video.id]
             while True:
                 try:
                     name = f"reread {work.scene.id[:12]}"
-                    work.frames = self._reader.call_keeping(
-                        "reread", source, work.video, work.scene, name=name
-                    )
+                    asked = source, work.video, work.scene
+                    lot = Lot(self._reader.call_keeping("reread", *asked, name=name))
+                    work.frames = Held(lot, 0)
                     break
                 except Crash as crash:
                     tries[work.scene.id].count(crash)
-        return list(works)
+        return again
 
     def _tries(self, what: str, cancel: Cancel) -> Tries:
         return Tries(what, self.settings.ray.attempts, cancel)

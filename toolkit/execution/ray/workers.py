@@ -18,17 +18,18 @@ from toolkit.errors import (
     TagError,
     ToolkitError,
 )
+from toolkit.execution.ray.bundles import Bundler, Picked, frames_in
 from toolkit.execution.ray.keys import RayCrew
 from toolkit.execution.ray.listed import Listed
 from toolkit.execution.ray.order import Order
 from toolkit.execution.ray.packing import packed, unpacked
-from toolkit.execution.ray.shifts import Clock, Done, Shift
+from toolkit.execution.ray.shifts import Clock, Done
 from toolkit.execution.ray.stores import RemoteStore
 from toolkit.outlines import Outline
 from toolkit.piecework import Piecework
 from toolkit.pipeline import Pipeline
 from toolkit.readings import Chunk, Joined
-from toolkit.records import Answer, Completion, Frames, Scene, Source, Video
+from toolkit.records import Answer, Completion, Scene, Source, Video
 from toolkit.revisit import reread
 from toolkit.stages.component import Cancel
 from toolkit.stages.download import Playlist
@@ -37,7 +38,6 @@ from toolkit.work import Trouble, Work, wrapped
 __all__ = ["Worker"]
 
 _TELL_S = 0.5  # how often a download says how far it is
-_BUNDLE_S = 0.3  # how long a scene waits for others
 
 
 class Worker:
@@ -132,18 +132,16 @@ class Worker:
     def scan(
         self, source: Source, video: Video, piece: Sequence[Outline] | None, *, known: bool
     ) -> Iterator[Any]:
-        """Packed bundles of scenes (work without frames, thumbnail, shift), whether frames follow.
+        """Packed bundles of scenes, each followed by its frames if there are any.
 
-        The frames of a bundle's last scene come as an item of their own, which stays in the object
-        store: whoever reads this takes no copy of them. Scenes that nobody has to look at wait for
-        the next, for a moment, as a message costs both ends more than what is in it. Of a file
-        that is scanned in parts, a piece alone. ``known``: whether the store has any of its scenes.
+        Frames are an item of their own, which stays in the object store: whoever reads this takes
+        no copy of them. Of a file that is scanned in parts, a piece alone. ``known``: whether the
+        store has any of its scenes.
         """
         logs.about(self._order.run_id, video.id)
-        since = time.monotonic()
-        bundle: list[tuple[Work, bytes | None, Shift]] = []
-        trouble: ToolkitError | None = None
         self._clock.begin()
+        bundler = Bundler(self._clock)
+        trouble: ToolkitError | None = None
         try:
             video = self._here(source, video)
             if not known:
@@ -154,21 +152,10 @@ class Worker:
                 else Piecework(self._pipeline).scan(video, piece, self._cancel)
             )
             for work in works:
-                frames, work.frames = work.frames, None
-                shift = self._clock.end()
-                bundle.append((work, self._thumbnail(work), shift))
-                if frames is not None or shift.end_s - since > _BUNDLE_S:
-                    yield packed(bundle), frames is not None
-                    bundle = []
-                if frames is not None:
-                    yield frames
-                del frames  # while the next scene is read
-                since = since if bundle else time.monotonic()
-                self._clock.begin()
+                yield from bundler.add(work, self._thumbnail(work))
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             trouble = self._pipeline.blamed("scan", error)
-        if bundle:
-            yield packed(bundle), False
+        yield from bundler.rest()
         if trouble:
             raise trouble from None
 
@@ -202,8 +189,8 @@ class Worker:
             return Path(path).read_bytes()
         return None
 
-    def reread(self, source: Source, video: Video, scene: Scene) -> tuple[Done, Frames]:
-        """What was picked from a scene, after its frames were lost with a node."""
+    def reread(self, source: Source, video: Video, scene: Scene) -> tuple[Done, list[Picked]]:
+        """What was picked from a scene, after its frames were lost with a node: a lot of one."""
         self._clock.begin()
         try:
             video = self._here(source, video)
@@ -211,15 +198,23 @@ class Worker:
             [frames] = readers.do(reread, video, [scene], readers.settings, cancel=self._cancel)
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             raise self._pipeline.blamed("scan", error) from None
-        return Done(None, self._clock.end()), frames
+        return Done(None, self._clock.end()), [(frames.sampler, frames.pts_s, frames.rgb)]
 
-    def analyze(self, asked: bytes, *frames: Frames) -> Done:
-        """The rows and troubles of each scene, packed."""
+    def analyze(self, asked: bytes, *lots: Sequence[Picked]) -> Done:
+        """The rows and troubles of each scene, packed.
+
+        Args:
+            asked: Works without frames, and where these are: in which lot, and where in it.
+            lots: Frames of these scenes, and maybe of others.
+        """
         self._clock.begin()
-        works: list[Work] = unpacked(asked)
+        works, places = unpacked(asked)
         logs.about(self._order.run_id, works[0].video.id)
         place = self._order.place
-        full = [replace(w, frames=one) for w, one in zip(works, frames, strict=True)]
+        full = [
+            replace(work, frames=frames_in(lots, where, work.scene))
+            for work, where in zip(works, places, strict=True)
+        ]
         try:
             for _ in self._pipeline.analyze(place, full, self._cancel):
                 pass
