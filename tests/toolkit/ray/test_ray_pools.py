@@ -30,7 +30,7 @@ def pool(*, up: bool) -> Pool:
 def test_a_worker_more_is_started_where_it_is_worth_its_start(
     waiting: int, item_s: float, more: int
 ) -> None:
-    assert pool(up=True).wants(waiting, item_s, ROOM) == more
+    assert pool(up=True).wants(waiting, item_s, lambda: ROOM) == more
 
 
 def test_an_item_that_is_not_done_yet_counts_with_what_it_took_so_far() -> None:
@@ -38,7 +38,7 @@ def test_an_item_that_is_not_done_yet_counts_with_what_it_took_so_far() -> None:
     hand = busy.hands[0]
     hand._calls.append(object())
     hand.busy_since = time.monotonic() - 10
-    assert busy.wants(3, 0.0, ROOM) == 1
+    assert busy.wants(3, 0.0, lambda: ROOM) == 1
 
 
 @pytest.mark.parametrize(

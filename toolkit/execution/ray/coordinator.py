@@ -14,6 +14,7 @@ from toolkit.execution.progress import Event, Progress
 from toolkit.execution.ray.driving import RayEngine
 from toolkit.execution.ray.keys import Keys, RayCrew, Role
 from toolkit.execution.ray.order import Order
+from toolkit.execution.ray.packing import packed
 from toolkit.execution.ray.parcel import Parcel
 from toolkit.execution.ray.pools import Agency
 from toolkit.execution.ray.remote import RemotePipeline
@@ -120,8 +121,8 @@ class Coordinator:
 
     # ------------------------------------------------------------------ for handles
 
-    def state(self, events: int, spans: int) -> State:
-        """How it is.
+    def state(self, events: int, spans: int) -> bytes:
+        """How it is: a :class:`State`, packed.
 
         Args:
             events: How many events the caller knows.
@@ -131,7 +132,8 @@ class Coordinator:
         ended = self._engine.ended.is_set()
         told, heard = tally.since(events)
         worked, known = tally.spans(spans)
-        return State(tally.progress(), told, worked, (heard, known), ended, self._engine.error)
+        error = self._engine.error
+        return packed(State(tally.progress(), told, worked, (heard, known), ended, error))
 
     def farewell(self) -> None:
         """The caller has heard of the end."""

@@ -167,14 +167,14 @@ class RayEngine(LocalEngine):
         except ClusterError as error:
             self._abort(error)
             return
-        room = self._agency.room()
+        room = functools.cache(self._agency.room)
         for pool in pools:
             done = progress.stages[pool.stage]
             item_s = done.seconds / done.done * self._size(pool) if done.done else 0.0
             for _ in range(pool.wants(self._backlog(pool), item_s, room)):
                 self._grow(pool)
                 for name, need in pool.needs.items():
-                    room[name] = room.get(name, 0.0) - need
+                    room()[name] = room().get(name, 0.0) - need
             pool.squeeze_in(room, self._agency.cores())
             pool.shrink()
             pool.complain()

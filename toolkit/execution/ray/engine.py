@@ -15,6 +15,7 @@ from toolkit.execution.ray.connect import Connection, connect, need_ray
 from toolkit.execution.ray.coordinator import Coordinator, State, actor_name
 from toolkit.execution.ray.keys import Keys
 from toolkit.execution.ray.mirror import Mirror
+from toolkit.execution.ray.packing import unpacked
 from toolkit.execution.ray.parcel import Parcel
 from toolkit.hooks.manager import PluginManager
 from toolkit.pipeline import Pipeline
@@ -79,7 +80,7 @@ class RayRun:
             if self._asked is None:
                 call = self._coordinator.state.options(concurrency_group="control")
                 self._asked = call.remote(*self._heard)
-            state: State = ray.get(self._asked, timeout=_ANSWER_S)
+            state: State = unpacked(ray.get(self._asked, timeout=_ANSWER_S))
         except GetTimeoutError:  # it may be busy
             return self._lost()
         except ActorUnavailableError:

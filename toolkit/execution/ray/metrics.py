@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from toolkit.execution.progress import Progress
@@ -9,6 +10,7 @@ from toolkit.insight.exposition import FIGURES
 
 __all__ = ["Gauges"]
 
+_EVERY_S = 2.0  # Ray hands metrics on every ten seconds
 _SHOWN = {
     "done": "Items that a stage is done with.",
     "total": "Items known so far.",
@@ -38,9 +40,13 @@ class Gauges:
             for one in FIGURES
         }
         self._failures = Gauge("toolkit_failures", "What could not be done.", tag_keys=("run",))
+        self._shown_s = -_EVERY_S
 
     def show(self, progress: Progress) -> None:
-        """This moment."""
+        """This moment, unless a moment ago was shown."""
+        if time.monotonic() - self._shown_s < _EVERY_S:
+            return
+        self._shown_s = time.monotonic()
         for stage, one in progress.stages.items():
             for name, gauge in self._gauges.items():
                 gauge.set(getattr(one, name), tags={"run": self._run_id, "stage": stage})

@@ -47,13 +47,13 @@ class Pool:
     hands: list[Hand] = field(default_factory=list)
     _told: bool = False
 
-    def wants(self, waiting: int, item_s: float, room: dict[str, float]) -> int:
+    def wants(self, waiting: int, item_s: float, room: Callable[[], dict[str, float]]) -> int:
         """How many workers more are of use: at most as many as there are, so that it doubles.
 
         Args:
             waiting: How many items wait.
             item_s: How long an item took so far.
-            room: What is free on the cluster.
+            room: Tells what is free on the cluster; it costs the control service a call.
         """
         here = self.working
         if not waiting or any(not hand.ready for hand in here):
@@ -63,7 +63,7 @@ class Pool:
         if waiting * item_s < _WORTH_S * len(here):
             return 0
         more = min(waiting, max(1, len(here)))
-        return min(more, self.most - len(here)) if self.most else min(more, self.fits(room))
+        return min(more, self.most - len(here)) if self.most else min(more, self.fits(room()))
 
     def fits(self, room: dict[str, float]) -> int:
         """How many workers more there is room for now."""
@@ -78,20 +78,20 @@ class Pool:
         """Those that are not to go."""
         return [hand for hand in self.hands if not hand.closed and not hand.retired]
 
-    def squeeze_in(self, free: dict[str, float], taken: float) -> None:
+    def squeeze_in(self, room: Callable[[], dict[str, float]], taken: float) -> None:
         """Have a worker at all, on a cluster that we have filled ourselves.
 
         Nodes may have gone, and workers that wait for this stage's hold all cores. So its workers
         ask for no core any more.
 
         Args:
-            free: What is free on the cluster.
+            room: Tells what is free on the cluster.
             taken: The cores of the run's workers that are up.
         """
         since = time.monotonic() - _STARVED_S
         here, need = self.working, self.needs["CPU"]
         starves = here and all(not hand.ready and hand.hired_at < since for hand in here)
-        if starves and need and taken and free.get("CPU", 0.0) < need:
+        if starves and need and taken and room().get("CPU", 0.0) < need:
             log.warning("The stage '%s' gets a worker without a core of its own.", self.stage)
             self.needs = {**self.needs, "CPU": 0.0}
             for hand in here:
