@@ -22,18 +22,20 @@ class Repetition:
 
     def __init__(self, least: int = 12) -> None:
         self._least = least
-        self._runs = [0] * (LONGEST + 1)
+        self._runs: dict[int, int] = {}
 
     def repeated(self, tokens: Sequence[int]) -> int:
         """How many tokens at the end only repeat what was said, 0 unless the answer loops.
 
         To be called after every token; what is left without them ends with the first round.
         """
-        last = len(tokens) - 1
-        found = 0
-        for period in range(1, min(LONGEST, last) + 1):
-            same = tokens[last] == tokens[last - period]
-            self._runs[period] = self._runs[period] + 1 if same else 0
-            if not found and self._runs[period] >= max(ROUNDS * period, self._least):
-                found = self._runs[period]
-        return found
+        *earlier, last = tokens[-1 - LONGEST :]
+        self._runs = {
+            period: self._runs.get(period, 0) + 1
+            for period, token in enumerate(reversed(earlier), 1)
+            if token == last
+        }
+        return next(
+            (run for period, run in self._runs.items() if run >= max(ROUNDS * period, self._least)),
+            0,
+        )
