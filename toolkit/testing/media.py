@@ -10,7 +10,9 @@ lands in people's folders by mistake.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +52,23 @@ def number_of(rgb: npt.NDArray[np.uint8]) -> int:
     return sum(int(bit) << index for index, bit in enumerate(bits))
 
 
+@contextmanager
+def _turn_as_before() -> Iterator[None]:
+    """Undo what SVT-AV1 does where root runs it: the thread goes before all others from then on.
+
+    And so does every process that it starts: one that is busy then stops the machine.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, turn = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, turn)
+
+
 def write_numbered(
     path: Path,
     count: int = 40,
@@ -85,7 +104,10 @@ def write_numbered(
     import av
     import numpy as np
 
-    with av.open(str(path), "w", container_options=container_options or {}) as container:
+    with (
+        _turn_as_before(),
+        av.open(str(path), "w", container_options=container_options or {}) as container,
+    ):
         stream = container.add_stream(codec, rate=rate, options=options or {})
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size
