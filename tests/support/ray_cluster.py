@@ -60,14 +60,6 @@ class Nodes:
                 with suppress(psutil.Error):
                     one.kill()
 
-    def workers(self) -> list[int]:
-        """The runs' processes on all nodes, without Ray's own."""
-        found = []
-        for node in self._cluster.list_all_nodes():
-            raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-            found += [one.pid for one in raylet.children() if "Agent" not in one.name()]
-        return found
-
     def restart_control(self, away_s: float) -> None:
         """The head's control service (GCS) dies, and comes back after a while."""
         self._cluster.head_node.kill_gcs_server()

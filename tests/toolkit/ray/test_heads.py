@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ray_cluster import Nodes, ended, rows, until
+from ray_cluster import Nodes, rows, until
 
 import toolkit as tk
 from toolkit.errors import ClusterError
@@ -112,14 +112,12 @@ def test_a_lost_head_is_an_error_of_the_run_and_what_was_done_is_not_done_again(
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
             assert driver.stdout is not None
             run_id = driver.stdout.readline().strip()
-            workers = nodes.workers()
             nodes.lose_head()
             said = json.loads(driver.stdout.readline())
         assert "has been away" in said["error"]
         assert "run.resume()" in said["error"]
         assert said["status"] == "interrupted"
         assert 4 <= said["scenes"] < 4 * len(films)
-        until(lambda: ended(workers), seconds=120)
         lost = tk.attach(run_id, workspace=workspace)
         until(lambda: lost.status == "interrupted")
         with pytest.raises(ClusterError, match="No Ray cluster answers"):
