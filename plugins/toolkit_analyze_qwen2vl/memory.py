@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["default_batch_tokens", "free_memory", "is_out_of_memory"]
 
 _FEWEST, _MOST = 4096, 40960
-_QUESTIONS = 6  # and the scene itself
+_COPIES = 6  # of a scene's: its own, and one for each of some five questions
 _WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
@@ -26,7 +26,7 @@ def default_batch_tokens(model: VisionModel) -> int:
     if device.type != "cuda":
         return _FEWEST
     free, _ = torch.cuda.mem_get_info(device)
-    fits = int(free) // 4 // (_QUESTIONS * model.token_bytes)
+    fits = int(free) // 4 // (_COPIES * model.token_bytes)
     return max(_FEWEST, min(_MOST, fits))
 
 

@@ -136,14 +136,14 @@ class _Recorded:
         self._graph: Any = None
         self._is_warm = False
         self._end = branch.mask.shape[1]
+        self._place = torch.tensor([self._end], device=branch.mask.device)
         self._cache = branch.cache
-        self._cache.layers = [_Fixed(layer) for layer in branch.cache.layers]
+        self._cache.layers = [_Fixed(layer, self._place) for layer in branch.cache.layers]
         dtype = self._cache.layers[0].keys.dtype
         self._never = torch.finfo(dtype).min
         hidden = branch.mask == 0
         self._bias = torch.zeros(hidden.shape, dtype=dtype, device=hidden.device)
         self._bias = self._bias.masked_fill_(hidden, self._never)[:, None, None]
-        self._place = torch.tensor([self._end], device=hidden.device)
         self._places = branch.places[:, -1:].clone()
         self._ids = torch.zeros_like(self._places)
         self.logits = branch.logits[:, -1]
@@ -182,8 +182,6 @@ class _Recorded:
 
     def _forward(self) -> Any:
         self._bias.index_fill_(-1, self._place, 0)
-        for layer in self._cache.layers:
-            layer.place = self._place
         done = self._model.forward(self._ids, self._bias, self._places, self._cache)
         return done.logits[:, -1]
 
@@ -213,13 +211,12 @@ class _Fixed:
     is_initialized = is_compileable = True
     is_sliding = False
 
-    def __init__(self, layer: Any) -> None:
-        self.keys, self.values = layer.keys, layer.values
-        self.place: Any = None
+    def __init__(self, layer: Any, place: Any) -> None:
+        self.keys, self.values, self._place = layer.keys, layer.values, place
 
     def update(self, keys: Any, values: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
-        self.keys.index_copy_(2, self.place, keys)
-        self.values.index_copy_(2, self.place, values)
+        self.keys.index_copy_(2, self._place, keys)
+        self.values.index_copy_(2, self._place, values)
         return self.keys, self.values
 
     def grow(self, end: int, room: int) -> None:

@@ -63,7 +63,7 @@ def answered(analyzer: Analyzer, scenes: Sequence[Frames]) -> list[Answer]:
     looks = [Look(each, asks) for each in scenes]
     replies = [one for each in analyzer.analyze(looks, "f", Cancel()) for one in each]
     assert all(isinstance(one, Answer) for one in replies), replies
-    return replies  # type: ignore[return-value]
+    return replies  # type: ignore[return-value]  # all are answers
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_steps_are_recorded_and_write_the_same(tmp_path: Path, scenes: list[Fram
     """Unlike the CPU's, on the same device, so that rounding is the same."""
     with build(tmp_path, dtype="float32", max_description_tokens=200) as analyzer:
         recorded = answered(analyzer, scenes)
-        recorder = analyzer._model.recorder  # type: ignore[attr-defined]
+        recorder = analyzer._model.recorder  # type: ignore[attr-defined]  # of this analyzer
         assert recorder.is_on
         assert recorder._first is not None
         recorder.is_on = False

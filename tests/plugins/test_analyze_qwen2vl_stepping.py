@@ -86,7 +86,7 @@ def written(model: VisionModel, limits: list[int], form: AnswerType) -> list[Gen
     ]
     found = generate(model, prefix, requests, Cancel())
     assert all(isinstance(each, Generated) for each in found)
-    return found  # type: ignore[return-value]
+    return found  # type: ignore[return-value]  # none is an error
 
 
 def alike(some: list[Generated], others: list[Generated]) -> bool:

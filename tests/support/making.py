@@ -37,7 +37,7 @@ def extract_audio(
 
 
 def preview(path: Path, to: Path, *times_s: float | None, by: Readers = HERE, **more: Any) -> Clip:
-    return previews.preview(by, path, to, *times_s, **more)  # type: ignore[arg-type]
+    return previews.preview(by, path, to, *times_s, **more)  # type: ignore[arg-type]  # two at most
 
 
 def _made(

@@ -45,7 +45,7 @@ def order(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-class Groups(LoadScopeScheduling):  # type: ignore[misc]
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Hands out groups in the order of the tests: a file's quick ones, and later its slow ones."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
