@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from toolkit.errors import StoreError
 
-__all__ = ["explained", "passes", "store_error"]
+__all__ = ["conflicts", "explained", "passes", "store_error"]
 
 
 class _Fault(NamedTuple):
@@ -18,6 +18,7 @@ class _Fault(NamedTuple):
 
 
 _AGAIN = "Try again: nothing that was saved is lost, and saving twice changes nothing."
+_CONFLICT = 112
 _OTHER = _Fault("{place} could not be used.", "If this comes again, please report it.")
 _LOGIN = _Fault(
     "{place} refused the login.",
@@ -57,7 +58,7 @@ _CODES: dict[int, _Fault] = {
     86: _INDEX,  # IndexKeySpecsConflict
     89: _SLOW,  # NetworkTimeout
     91: _AWAY,  # ShutdownInProgress
-    112: _Fault("{place} was busy: others wrote the same records.", _AGAIN, retriable=True),
+    _CONFLICT: _Fault("{place} was busy: others wrote the same records.", _AGAIN, retriable=True),
     121: _Fault(
         "{place} refused a record.",
         "It breaks the validation rules of its collection. If somebody changed them, loosen them.",
@@ -127,6 +128,11 @@ def passes(error: Exception) -> bool:
     return isinstance(error, errors.PyMongoError) and any(map(error.has_error_label, _PASSING))
 
 
+def conflicts(error: Exception) -> bool:
+    """Whether an open transaction of somebody else has written the same records."""
+    return passes(error) and _CONFLICT in _codes(error)
+
+
 def store_error(error: Exception, place: str, secrets: Sequence[str] = ()) -> StoreError:
     """The toolkit's error for one of the driver's, with the original as its cause.
 
@@ -154,14 +160,19 @@ def store_error(error: Exception, place: str, secrets: Sequence[str] = ()) -> St
 def _of(error: Exception, reason: str) -> _Fault:
     if "certificate verify failed" in reason or "hostname mismatch" in reason.lower():
         return _CERTIFICATE
-    details = getattr(error, "details", None) or {}
-    # A bulk write tells the codes of its parts.
-    parts = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
-    for code in (getattr(error, "code", None), *(part.get("code") for part in parts)):
+    for code in _codes(error):
         if code in _CODES:
             return _CODES[code]
     names = (kind.__name__ for kind in type(error).__mro__)
     return next((_CLASSES[name] for name in names if name in _CLASSES), _OTHER)
+
+
+def _codes(error: Exception) -> list[int]:
+    """The server's codes: the error's own, and those of the parts of a bulk write."""
+    details = getattr(error, "details", None) or {}
+    parts = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+    found = [getattr(error, "code", None), *(part.get("code") for part in parts)]
+    return [code for code in found if code is not None]
 
 
 @contextmanager

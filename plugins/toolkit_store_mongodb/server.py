@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import re
@@ -13,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from toolkit.errors import StoreError
 from toolkit_store_mongodb.documents import INDEXES, NAMES
-from toolkit_store_mongodb.faults import explained, passes
+from toolkit_store_mongodb.faults import conflicts, explained, passes
 from toolkit_store_mongodb.rules import lacking, validator
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ VERSION = 1
 META = "toolkit"
 """The collection whose one document holds the version and the number of the latest record."""
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+_ABANDONED_S = 90.0
+"""How long a transaction may stay open whose writer was killed: for the 60 s of the server's
+``transactionLifetimeLimitSeconds``, and until it looks for such ones, each half of that time. Not
+asked for: a login that may only read and write is not told."""
+_TOLD_S = 5.0
 _ID = "store"
 _LOGIN = re.compile(r"^[\w+]+://(?P<login>.*)@", re.DOTALL)
 _HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?"
@@ -101,7 +108,10 @@ class Server:
                 raise
 
     def steadily(self, work: Callable[[], T]) -> T:
-        """Do what may be done twice; over breaks of the connection, try for ``timeout_s``.
+        """Do what may be done twice, and try again over what passes.
+
+        Breaks of the connection may last ``timeout_s``; conflicts with others who write the same
+        records as long as a transaction that nobody ends.
 
         Raises:
             StoreError: It does not work, or not in that time.
@@ -112,15 +122,26 @@ class Server:
                 hint="Connections do not survive a fork: open the store in the new process.",
                 place=self.place,
             )
-        deadline, pause_s = 0.0, 0.005
+        since: dict[bool, float] = {}
+        pause_s, told = 0.005, False
         with explained(self.place, self._secrets):
             while True:
                 try:
                     return work()
                 except Exception as error:
-                    deadline = deadline or time.monotonic() + self.timeout_s
-                    if not passes(error) or time.monotonic() > deadline:
+                    conflict, now = conflicts(error), time.monotonic()
+                    longest_s = max(self.timeout_s, _ABANDONED_S) if conflict else self.timeout_s
+                    waited_s = now - since.setdefault(conflict, now)
+                    if not passes(error) or waited_s > longest_s:
                         raise
+                    if conflict and waited_s > _TOLD_S and not told:
+                        told = True
+                        log.warning(
+                            "%s: waits for another writer of the same records. One that was killed "
+                            "is waited for, too, up to %.0f s.",
+                            self.place,
+                            longest_s,
+                        )
                 # Those who wait for one another must not come back at the same moment.
                 time.sleep(random.uniform(0, pause_s))
                 pause_s = min(pause_s * 1.5, 0.5)

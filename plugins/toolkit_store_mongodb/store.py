@@ -54,10 +54,8 @@ class MongoDBStore(Store):
         def attempt() -> None:
             # Anew each time: a crash of the server may take back numbers, never those of rows.
             first = self._server.reserve(total)
-            if total == 1:  # which is all or nothing by itself
-                self._write(kinds, first, None)
-            else:
-                self._server.together(lambda session: self._write(kinds, first, session))
+            # Even for one: outside of a transaction the server is silent while it waits for others.
+            self._server.together(lambda session: self._write(kinds, first, session))
 
         self._server.steadily(attempt)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -185,6 +186,35 @@ def test_analyzers_grow_with_what_waits(nodes: Nodes, submit: Submit, films: lis
     run = submit(films, analyzer="placed", ray={"cpus_per_analyzer": 0.5, "analyzers_max": 3})
     run.wait()
     assert len(set(run.answers["value"])) > 1
+
+
+def test_scans_grow_with_videos_that_no_queue_holds_yet(
+    submit: Submit, films: list[Path], tmp_path: Path
+) -> None:
+    from toolkit_decode_pyav import PyAVOptions
+    from toolkit_decode_pyav.decoder import PyAVDecoder
+
+    folder = tmp_path / "workers"
+    folder.mkdir()
+
+    class Quick(PyAVDecoder):
+        def open(self, path: Path) -> Any:
+            import os
+
+            (folder / str(os.getpid())).touch()
+            if len(list(folder.iterdir())) < 2:
+                time.sleep(0.1)
+            return super().open(path)
+
+    tk.register(tk.DecoderPlugin(name="quick", factory=lambda *_: Quick(PyAVOptions())))
+    film, many = films[0].read_bytes(), [tmp_path / f"{number}.mp4" for number in range(40)]
+    for number, path in enumerate(many):  # a box that players skip makes it another file
+        path.write_bytes(film + struct.pack(">I4sQ", 16, b"free", number))
+    chosen: dict[str, Any] = {"decode": {"plugin": "quick"}, "execution": {"video_queue": 2}}
+    run = submit(many, **chosen)
+    run.wait()
+    assert run.failures.is_empty()
+    assert len(list(folder.iterdir())) == 2
 
 
 def works(frames: tk.Frames) -> dict[str, Any]:
