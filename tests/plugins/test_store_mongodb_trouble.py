@@ -7,7 +7,7 @@ import random
 import socket
 import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ import pymongo.errors
 import pytest
 from mongodb import opener
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 import toolkit as tk
 from toolkit.errors import StoreError
 from toolkit.hooks.specs import Context
 from toolkit.records import Answer, Run, Scene
+from toolkit.stages.store import Store
 from toolkit.testing.clips import Shot, write_film
 from toolkit.testing.mongod import Mongod, mongod, replica_set
 from toolkit.testing.samples import description, scene
@@ -45,6 +48,27 @@ def open_store(alone: Mongod, database: str, tmp_path: Path) -> OpenStore:
 @pytest.fixture
 def open_guarded(guarded: Mongod, database: str, tmp_path: Path) -> OpenStore:
     return opener(guarded, database, tmp_path)
+
+
+@pytest.fixture
+def guarded_client(guarded: Mongod) -> Iterator[MongoClient[dict[str, Any]]]:
+    options = {**guarded.options, "tlsCAFile": guarded.options["tls_ca_file"]}
+    del options["tls_ca_file"]
+    with MongoClient[dict[str, Any]](guarded.uri, **options) as client:
+        yield client
+
+
+@pytest.fixture
+def lifetime(guarded_client: MongoClient[dict[str, Any]]) -> Iterator[Callable[[int], object]]:
+    """Sets for how many seconds transactions that begin from now on may stay open."""
+    name = "transactionLifetimeLimitSeconds"
+    was = guarded_client.admin.command({"getParameter": 1, name: 1})[name]
+
+    def limit(seconds: int) -> object:
+        return guarded_client.admin.command({"setParameter": 1, name: seconds})
+
+    yield limit
+    limit(was)
 
 
 def attempt(**options: Any) -> StoreError:
@@ -143,21 +167,70 @@ class TestOpening:
 
 class TestTrouble:
     def test_a_batch_that_the_server_refuses(
-        self, guarded: Mongod, open_guarded: OpenStore, database: str
+        self,
+        guarded_client: MongoClient[dict[str, Any]],
+        open_guarded: OpenStore,
+        database: str,
     ) -> None:
-        options = {**guarded.options, "tlsCAFile": guarded.options["tls_ca_file"]}
-        del options["tls_ca_file"]
-        with open_guarded() as store, MongoClient[dict[str, Any]](guarded.uri, **options) as raw:
+        with open_guarded() as store:
+            raw = guarded_client[database]
             rule = {"text": {"$ne": "refused"}}
-            raw[database].command("collMod", "answers", validator=rule)
+            raw.command("collMod", "answers", validator=rule)
             batch = [scene(), description(scene(), "refused")]
             with pytest.raises(StoreError, match="refused a record") as caught:
                 store.save(batch)
             assert not caught.value.retriable
             assert store.count(Scene) == store.count(Answer) == 0
-            raw[database].command("collMod", "answers", validator={})
+            raw.command("collMod", "answers", validator={})
             store.save(batch)
             assert store.count(Scene) == store.count(Answer) == 1
+
+    @pytest.mark.parametrize("size", [1, 10])
+    def test_a_writer_that_was_killed_is_waited_for(
+        self,
+        guarded: Mongod,
+        guarded_client: MongoClient[dict[str, Any]],
+        lifetime: Callable[[int], object],
+        database: str,
+        tmp_path: Path,
+        size: int,
+    ) -> None:
+        """Its transaction stays open until the server ends it, longer than timeout_s."""
+        batch = [scene(index=i) for i in range(size)]
+        lifetime(2)
+        with (
+            opener(guarded, database, tmp_path, timeout_s=0.5)() as store,
+            guarded_client.start_session() as session,
+        ):
+            session.start_transaction()
+            leave_open(store, guarded_client[database], batch, session)
+            store.save(batch)
+            assert store.find(Scene) == batch
+            with pytest.raises(PyMongoError) as ended:
+                session.commit_transaction()
+            assert getattr(ended.value, "code", None) == 251  # NoSuchTransaction
+
+    def test_a_writer_that_never_ends_is_an_error(
+        self,
+        guarded: Mongod,
+        guarded_client: MongoClient[dict[str, Any]],
+        database: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("toolkit_store_mongodb.server._ABANDONED_S", 0.5)
+        with (
+            opener(guarded, database, tmp_path, timeout_s=0.5)() as store,
+            guarded_client.start_session() as session,
+        ):
+            with session.start_transaction():
+                leave_open(store, guarded_client[database], [scene()], session)
+                with pytest.raises(StoreError, match="others wrote the same records") as caught:
+                    store.save([scene()])
+                assert caught.value.retriable
+                session.abort_transaction()
+            store.save([scene()])
+            assert store.count(Scene) == 1
 
     def test_more_threads_than_connections(self, alone: Mongod, database: str) -> None:
         with opener(alone, database, Path(), pool_size=1)() as store, ThreadPoolExecutor(8) as pool:
@@ -251,6 +324,16 @@ def test_a_run_keeps_its_results_in_mongodb(guarded: Mongod, database: str, tmp_
         rows = mongodb.find(Run)
     assert len(rows) == 2
     assert guarded.options["password"] not in str(rows)
+
+
+def leave_open(
+    store: Store, raw: Database[dict[str, Any]], scenes: Sequence[Scene], session: ClientSession
+) -> None:
+    """Write scenes in a transaction, as a writer does that dies before its end."""
+    store.save(scenes)
+    rows = [*raw["scenes"].find()]
+    store.delete(Scene, id=[one.id for one in scenes])
+    raw["scenes"].insert_many(rows, session=session)
 
 
 def shown(error: BaseException) -> str:

