@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import s3fs  # noqa: TID253 - imported at the first URL
+from aiobotocore.session import AioSession  # noqa: TID253
+from botocore.handlers import add_expect_header  # noqa: TID253
 
 from toolkit.errors import StorageError
 from toolkit.stages.component import Cancel
@@ -31,7 +33,11 @@ class S3(Storage):
     def __init__(self, options: FsspecOptions, sessions: Sessions) -> None:
         self._options = options
         self._sessions = sessions
+        session = AioSession()
+        # Some servers never answer "Expect: 100-continue", and aiohttp knows no timeout for that.
+        session.unregister("before-call.s3", add_expect_header)
         self._fs = s3fs.S3FileSystem(
+            session=session,
             anon=options.anonymous,
             endpoint_url=options.s3_endpoint or None,
             config_kwargs={
