@@ -61,6 +61,7 @@ class TestMongoDBStore(StoreSuite):
     """A server that stands alone: it knows no transactions."""
 
     batches_are_whole = False
+    streamed = 100_000
 
     @pytest.fixture
     def open_store(
@@ -72,6 +73,8 @@ class TestMongoDBStore(StoreSuite):
 @pytest.mark.slow
 class TestMongoDBReplicaSetStore(StoreSuite):
     """The same with transactions, TLS and a login."""
+
+    streamed = 100_000
 
     @pytest.fixture
     def open_store(self, guarded: Mongod, database: str, tmp_path: Path) -> OpenStore:
