@@ -5,7 +5,8 @@ A plugin's own tests can say more: what a tagger finds something in, what a deco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ class Target:
     file: str | None = None
     place: str = ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What tells another process of it; that process finds the plugins itself."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @cached_property
     def settings(self) -> tuple[Settings, PluginManager]:
         """The settings of the config, and the plugins with this one."""
         settings, plugins, _ = configure(self.config, self.arguments)
@@ -80,7 +86,7 @@ class Target:
 
     def found(self) -> tuple[PluginManager, Options | None, Path]:
         """The plugins, the options that the config gives this one, and the config's folder."""
-        settings, plugins = self.settings()
+        settings, plugins = self.settings
         given = settings.options.get(self.stage, {}).get(self.name)
         return plugins, given if isinstance(given, Options) else None, settings.base
 
@@ -160,7 +166,7 @@ class TestEmbedder(Installed, EmbedderSuite):
 class TestTagger(Installed, TaggerSuite):
     @pytest.fixture
     def context(self, target: Target, tmp_path: Path) -> Context:
-        settings, plugins = target.settings()
+        settings, plugins = target.settings
         return Context(tmp_path, tmp_path, embeddings=lambda: embeddings(plugins, settings))
 
     @pytest.fixture

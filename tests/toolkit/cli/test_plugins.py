@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mongodb import data_folder
 from pymongo import MongoClient
 
 from toolkit.hooks.specs import KINDS, LIFECYCLE
@@ -142,7 +143,7 @@ def test_a_server_is_checked_in_databases_of_its_own(toolkit: Any, tmp_path: Pat
         binary()
     except NoMongodError as reason:
         pytest.skip(str(reason))
-    with mongod(tmp_path / "server") as server:
+    with data_folder(tmp_path / "server") as folder, mongod(folder) as server:
         ended = toolkit("plugins", "check", "mongodb", "--place", f"{server.uri}/{{}}", "--json")
         [found] = ended.data["plugins"]
         client: Any = MongoClient(server.uri)
