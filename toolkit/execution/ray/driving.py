@@ -180,14 +180,20 @@ class RayEngine(LocalEngine):
             pool.complain()
 
     def _backlog(self, pool: Pool) -> int:
-        """How many items wait for a stage, though the next one could take more."""
+        """How many items wait for a stage, though the next one could take more.
+
+        Queues are short: where one is filled as fast as it is emptied, what waits in front of it
+        counts, too. Of videos it is not known yet how many scenes they have: one at least.
+        """
+        sources, videos = len(self._feed), len(self._videos)
         if pool.stage == "acquire":
-            return 0 if len(self._videos) > 1 else len(self._feed)
+            return 0 if videos > 1 else sources
+        most = self.pipeline.settings.execution.scene_queue
+        full = [len(look) * 2 > most for look in self._looks]
         if pool.stage == "scan":
-            most = self.pipeline.settings.execution.scene_queue
-            full = any(len(look) * 2 > most for look in self._looks)
-            return 0 if full else len(self._videos)
-        return len(self._looks[pool.place]) // self._size(pool)
+            return 0 if any(full) else videos + (sources if videos > 1 else 0)
+        scenes = len(self._looks[pool.place])
+        return (scenes + (videos + sources if full[pool.place] else 0)) // self._size(pool)
 
     def _size(self, pool: Pool) -> int:
         """How many items a worker takes at once."""
