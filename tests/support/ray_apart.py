@@ -22,6 +22,7 @@ from ray_cluster import SMALL, STORE_BYTES, until
 
 # Seconds until a node that does not answer is given up: about four.
 GIVEN_UP = {"RAY_health_check_timeout_ms": "1000"}
+NOBODYS = (b"ray::IDLE", b"ray::DashboardAgent", b"ray::RuntimeEnvAgent")
 
 
 def forbidden() -> str:
@@ -98,7 +99,7 @@ class Apart:
         _ip("link", "set", self._port, "up")
 
     def start(self) -> None:
-        """Start the node at the cable, where it is not up."""
+        """Start the node at the cable."""
         words = ["ip", "netns", "exec", self._space, str(Path(sys.executable).with_name("ray"))]
         words += ["start", f"--address={self.address}", f"--node-ip-address={self._theirs}"]
         words += ["--num-cpus=2", f"--object-store-memory={STORE_BYTES}", "--block"]
@@ -106,7 +107,18 @@ class Apart:
         self._node = subprocess.Popen(
             words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        until(self.id)
+        until(self._roomy)
+
+    def renew(self) -> None:
+        """Start another node at the cable, where the one that was there has been given up."""
+        if not self.id():
+            self.end()
+            self.start()
+
+    def _roomy(self) -> bool:
+        """Whether Ray may put workers on the node."""
+        free = self._cluster.global_state.available_resources_per_node()
+        return bool(free.get(self.id(), {}).get("CPU"))
 
     def id(self) -> str:
         """The node's id; empty where Ray has given it up."""
@@ -122,16 +134,18 @@ class Apart:
         return [int(pid) for pid in listed.stdout.split()]
 
     def workers(self) -> list[int]:
-        """Processes in the namespace that are a run's."""
-        return [pid for pid in self.pids() if b"ray::Worker" in _command(pid)]
+        """Processes in the namespace that are a run's: Ray names each by what it is at."""
+        commands = {pid: _command(pid) for pid in self.pids()}
+        return [
+            pid
+            for pid, command in commands.items()
+            if command.startswith(b"ray::") and not command.startswith(NOBODYS)
+        ]
 
     def end(self) -> None:
-        """The node at the cable ends, if it has not yet."""
+        """The node at the cable ends at once, if it has not yet."""
         if self._node is None:
             return
-        self._node.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._node.wait(10)
         end = time.monotonic() + 10
         while (pids := self.pids()) and time.monotonic() < end:
             for pid in pids:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ray_head import NICE
 
 import toolkit as tk
 from toolkit.execution.ray.machine import LAZILY
@@ -23,6 +24,7 @@ os.environ.update(  # before Ray is imported: small, quick to see that a node is
     RAY_health_check_period_ms="500",
     RAY_health_check_failure_threshold="4",
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+    **NICE,
 )
 STORE_BYTES = 100_000_000
 SMALL = {"num_cpus": 2, "object_store_memory": STORE_BYTES, "include_log_monitor": False}
@@ -107,6 +109,12 @@ class Nodes:
             if row["State"] == "ALIVE" and words in row["Name"]
         }
 
+    def hired(self, words: str) -> int:
+        """How many actors with these words in their names there have ever been."""
+        import ray
+
+        return sum(words in row["Name"] for row in ray._private.state.actors().values())
+
     def pids(self, words: str) -> list[int]:
         return list(self.actors(words).values())
 
@@ -118,6 +126,18 @@ def until(true: Callable[[], Any], seconds: float = 120.0) -> Any:
         assert time.monotonic() < end, "it never came"
         time.sleep(0.02)
     return found
+
+
+def slow(frames: tk.Frames) -> dict[str, Any]:
+    """An analyzer that leaves time to disturb a run."""
+    time.sleep(0.25)
+    return {"brightness": round(float(frames.rgb.mean()), 3)}
+
+
+def early(scene: tk.Scene, analysis: tk.Analysis) -> Any:
+    """A tagger whose tags tell whether all answers were there."""
+    if scene.index < 2:
+        yield tk.Tag("early", why=f"{len(analysis.answers)} answers")
 
 
 def rows(run: tk.RunHandle) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from cloud_servers import credentials
 from fault_proxy import Proxy
 from marked import NAME, ending
-from ray_cluster import Nodes
+from ray_cluster import Nodes, early, rows
 from ray_head import Head, bare_head
 
 import toolkit as tk
@@ -80,6 +80,31 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         write_film(path, shots, ["cut"] * 3, rng=rng, height=120, width=160)
         paths.append(path)
     return paths
+
+
+@pytest.fixture(scope="session")
+def plain(films: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run finds in the films on this machine, without Ray."""
+    workspace = tmp_path_factory.mktemp("plain")
+    return rows(tk.analyze(films, analyzer="signals", workspace=workspace, progress=False))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(films: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same with ``slow``, though at once, and ``early``."""
+
+    def slow(frames: tk.Frames) -> dict[str, Any]:
+        return {"brightness": round(float(frames.rgb.mean()), 3)}
+
+    tk.analyzer(slow)
+    tk.tagger(early)
+    workspace = tmp_path_factory.mktemp("undisturbed")
+    try:
+        run = tk.analyze(films, analyzer="signals", workspace=workspace, progress=False)
+    finally:
+        tk.unregister(slow)
+        tk.unregister(early)
+    return rows(run)
 
 
 Submit = Callable[..., tk.RunHandle]

@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 from ray_apart import Apart, apart, forbidden
-from ray_cluster import rows, until
+from ray_cluster import early, rows, slow, until
 
 import toolkit as tk
 
 pytestmark = [pytest.mark.slow]
-
-
-def slow(frames: tk.Frames) -> dict[str, Any]:
-    time.sleep(0.4)
-    return {"brightness": round(float(frames.rgb.mean()), 3)}
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +25,22 @@ def cable() -> Iterator[Apart]:
         yield cluster
 
 
-@pytest.fixture(scope="module")
-def undisturbed(films: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The same run on this machine, without Ray and without a network."""
-    tk.analyzer(slow)
-    workspace = tmp_path_factory.mktemp("undisturbed")
-    return rows(tk.analyze(films, analyzer="signals", workspace=workspace, progress=False))
-
-
 @pytest.fixture
 def begun(cable: Apart, films: list[Path], workspace: Path) -> Iterator[tk.RunHandle]:
-    """A run that has workers at both ends of the cable, and answers from there."""
+    """A run that has workers at both ends of the cable, and answers from there.
+
+    A node has two cores, so that a scan and an analyzer are never on the same one.
+    """
+    cable.renew()
     tk.analyzer(slow)
-    options = {"address": cable.address, "ship": "nothing", "scans_max": 2}
-    run = tk.submit(films, engine="ray", ray=options, workspace=workspace, analyzer="signals")
+    tk.tagger(early)
+    options = {"address": cable.address, "ship": "nothing", "cpus_per_analyzer": 1.5}
+    chosen: dict[str, Any] = {
+        "workspace": workspace,
+        "analyzer": "signals",
+        "execution": {"scene_queue": 1},  # so that all stages are at work to the end
+    }
+    run = tk.submit(films, engine="ray", ray=options, **chosen)
     try:
         until(lambda: run.progress.stages["tag"].done >= 2 and cable.workers())
         yield run
@@ -82,5 +79,3 @@ def test_a_node_that_is_cut_off_is_done_without(
     whole(begun.wait(120), undisturbed)
     cable.mend()
     until(lambda: not cable.workers(), seconds=90)  # its processes end by themselves
-    cable.end()
-    cable.start()

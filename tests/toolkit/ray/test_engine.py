@@ -189,32 +189,26 @@ def test_analyzers_grow_with_what_waits(nodes: Nodes, submit: Submit, films: lis
 
 
 def test_scans_grow_with_videos_that_no_queue_holds_yet(
-    submit: Submit, films: list[Path], tmp_path: Path
+    nodes: Nodes, submit: Submit, films: list[Path], tmp_path: Path
 ) -> None:
     from toolkit_decode_pyav import PyAVOptions
     from toolkit_decode_pyav.decoder import PyAVDecoder
 
-    folder = tmp_path / "workers"
-    folder.mkdir()
-
     class Quick(PyAVDecoder):
         def open(self, path: Path) -> Any:
-            import os
-
-            (folder / str(os.getpid())).touch()
-            if len(list(folder.iterdir())) < 2:
-                time.sleep(0.1)
+            time.sleep(0.3)  # so that it is this stage that the others wait for
             return super().open(path)
 
     tk.register(tk.DecoderPlugin(name="quick", factory=lambda *_: Quick(PyAVOptions())))
-    film, many = films[0].read_bytes(), [tmp_path / f"{number}.mp4" for number in range(40)]
+    film, many = films[0].read_bytes(), [tmp_path / f"{number}.mp4" for number in range(20)]
     for number, path in enumerate(many):  # a box that players skip makes it another file
         path.write_bytes(film + struct.pack(">I4sQ", 16, b"free", number))
     chosen: dict[str, Any] = {"decode": {"plugin": "quick"}, "execution": {"video_queue": 2}}
     run = submit(many, **chosen)
     run.wait()
     assert run.failures.is_empty()
-    assert len(list(folder.iterdir())) == 2
+    # Asked for, that is: on a busy machine the other may come when all is done.
+    assert nodes.hired(f"{run.id} scan") == 2
 
 
 def works(frames: tk.Frames) -> dict[str, Any]:

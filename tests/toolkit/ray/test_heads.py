@@ -1,4 +1,4 @@
-"""A head that restarts with its state on disk, or is lost, and what becomes of a run."""
+"""A head that restarts and has kept its state, or is lost, and what becomes of a run."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import inspect
 import json
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ray_cluster import Nodes, rows, until
+from ray_cluster import Nodes, early, rows, slow, until
+from redis_server import redis_server
 
 import toolkit as tk
 from toolkit.errors import ClusterError
@@ -19,44 +20,44 @@ from toolkit.errors import ClusterError
 pytestmark = [pytest.mark.slow]
 
 
-def slow(frames: tk.Frames) -> dict[str, Any]:
-    time.sleep(0.4)
-    return {"brightness": round(float(frames.rgb.mean()), 3)}
-
-
 @pytest.fixture(autouse=True)
 def plugins() -> None:
     tk.analyzer(slow)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(films: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The same run on this machine, without Ray."""
-    tk.analyzer(slow)
-    workspace = tmp_path_factory.mktemp("undisturbed")
-    return rows(tk.analyze(films, analyzer="signals", workspace=workspace, progress=False))
+    tk.tagger(early)
 
 
 def submit(nodes: Nodes, films: list[Path], workspace: Path) -> tk.RunHandle:
-    options = {"address": nodes.address, "ship": "nothing", "scans_max": 2}
+    options = {"address": nodes.address, "ship": "nothing", "scans_max": 2, "analyzers_max": 1}
     return tk.submit(films, engine="ray", ray=options, workspace=workspace, analyzer="signals")
 
 
-def test_a_run_goes_on_when_a_head_comes_back_that_keeps_its_state_on_disk(
-    films: list[Path],
-    workspace: Path,
-    undisturbed: dict[str, Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture(params=["disk", "redis"])
+def keeping(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Heads that are started keep their state."""
+    if request.param == "disk":
+        monkeypatch.setenv("RAY_gcs_storage", "rocksdb")
+        monkeypatch.setenv("RAY_gcs_storage_path", str(tmp_path))
+        yield
+    else:
+        with redis_server(tmp_path) as address:
+            monkeypatch.setenv("RAY_REDIS_ADDRESS", address)
+            yield
+
+
+@pytest.mark.usefixtures("keeping")
+def test_a_run_goes_on_when_a_head_comes_back_that_keeps_its_state(
+    films: list[Path], workspace: Path, undisturbed: dict[str, Any]
 ) -> None:
-    monkeypatch.setenv("RAY_gcs_storage", "rocksdb")
-    monkeypatch.setenv("RAY_gcs_storage_path", str(tmp_path))
     nodes = Nodes()
     try:
         run = submit(nodes, films, workspace)
         until(lambda: run.progress.stages["tag"].done >= 2)
         nodes.restart_control(away_s=3)
+        found = tk.attach(run.id, workspace=workspace)
         run.wait(120)
+        assert found.wait(30).status == "done"
         assert run.status == "done"
         assert run.failures.is_empty()
         assert rows(run) == undisturbed
@@ -76,8 +77,9 @@ from toolkit.errors import ClusterError
 from toolkit.execution.ray import engine
 
 engine._AWAY_S = 5.0
-SLOW
+PLUGINS
 tk.analyzer(slow)
+tk.tagger(early)
 films, workspace, address = json.loads(sys.argv[1])
 options = {"address": address, "ship": "nothing", "scans_max": 2}
 run = tk.submit(films, engine="ray", ray=options, workspace=workspace, analyzer="signals")
@@ -102,7 +104,8 @@ def test_a_lost_head_is_an_error_of_the_run_and_what_was_done_is_not_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = tmp_path / "driver.py"
-    script.write_text(DRIVER.replace("SLOW", inspect.getsource(slow)))
+    source = inspect.getsource(slow) + inspect.getsource(early)
+    script.write_text(DRIVER.replace("PLUGINS", source))
     with monkeypatch.context() as patch:  # what the nodes' processes wait for a head
         patch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
         nodes = Nodes()

@@ -32,14 +32,13 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> Path:
-    """Where workers leave a file when they are at a part, and wait until there is one called go."""
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tk.DecoderPlugin]:
+    """A folder, and a decoder that leaves a file there when it is at a part, and waits for "go"."""
     from toolkit_decode_pyav import PyAVOptions
     from toolkit_decode_pyav.decoder import PyAVDecoder
 
-    folder = tmp_path / "parts"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("parts")
 
     class Held(PyAVDecoder):
         def open_at(self, path: Path, time_s: float) -> Any:
@@ -48,13 +47,35 @@ def parts(tmp_path: Path) -> Path:
                 time.sleep(0.02)
             return super().open_at(path, time_s)
 
-    tk.register(tk.DecoderPlugin(name="held", factory=lambda *_: Held(PyAVOptions())))
+    return folder, tk.DecoderPlugin(name="held", factory=lambda *_: Held(PyAVOptions()))
+
+
+@pytest.fixture(scope="module")
+def one_pass(
+    long_film: Path,
+    held: tuple[Path, tk.DecoderPlugin],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """What the film gives in one pass, on this machine."""
+    folder, plugin = held
+    chosen: dict[str, Any] = {"workspace": tmp_path_factory.mktemp("one"), "progress": False}
+    (folder / "go").touch()
+    tk.register(plugin)
+    try:
+        run = tk.analyze(long_film, analyzer="signals", decode={"plugin": "held"}, **chosen)
+    finally:
+        tk.unregister(plugin)
+    return rows(run)
+
+
+@pytest.fixture
+def parts(held: tuple[Path, tk.DecoderPlugin], one_pass: dict[str, Any]) -> Path:
+    """The folder, empty."""
+    folder, plugin = held
+    for path in folder.iterdir():
+        path.unlink()
+    tk.register(plugin)
     return folder
-
-
-def undisturbed(film: Path, folder: Path) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"workspace": folder, "decode": {"plugin": "held"}, "progress": False}
-    return rows(tk.analyze(film, analyzer="signals", **chosen))
 
 
 def begun(submit: Submit, film: Path, parts: Path) -> tuple[tk.RunHandle, list[int]]:
@@ -66,13 +87,13 @@ def begun(submit: Submit, film: Path, parts: Path) -> tuple[tk.RunHandle, list[i
 
 
 def test_parts_give_the_rows_of_one_pass(
-    submit: Submit, long_film: Path, parts: Path, tmp_path: Path
+    submit: Submit, long_film: Path, parts: Path, one_pass: dict[str, Any]
 ) -> None:
     run, _ = begun(submit, long_film, parts)
     (parts / "go").touch()
     run.wait()
     assert run.failures.is_empty()
-    assert rows(run) == undisturbed(long_film, tmp_path / "local")
+    assert rows(run) == one_pass
     whole = run.videos.row(0, named=True)
     assert whole["frame_count"] == 120 * 25
     again = submit(long_film, decode={"plugin": "held"}).wait()
@@ -80,11 +101,11 @@ def test_parts_give_the_rows_of_one_pass(
 
 
 def test_a_worker_killed_at_its_part_changes_nothing(
-    submit: Submit, long_film: Path, parts: Path, tmp_path: Path
+    submit: Submit, long_film: Path, parts: Path, one_pass: dict[str, Any]
 ) -> None:
     run, pids = begun(submit, long_film, parts)
     os.kill(pids[-1], signal.SIGKILL)
     (parts / "go").touch()
     run.wait()
     assert run.failures.is_empty()
-    assert rows(run) == undisturbed(long_film, tmp_path / "local")
+    assert rows(run) == one_pass

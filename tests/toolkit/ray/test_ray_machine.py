@@ -86,7 +86,7 @@ def test_it_outlives_its_first_process_and_ends_with_its_last_run(folder: Path) 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     keeper = psutil.Process(known.pid)
     processes = [keeper, *keeper.children(recursive=True)]
-    time.sleep(15)  # longer than it waits when it is unused: the actor uses it
+    time.sleep(12)  # longer than it waits when it is unused: the actor uses it
     ended = use(folder, "end")
     assert (ended["address"], ended["pid"]) == (began["address"], began["pid"])
     _, alive = psutil.wait_procs(processes, timeout=60)
