@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from toolkit.errors import StorageError
 from toolkit.stages.component import Cancel
 from toolkit_storage_fsspec import FsspecOptions
 from toolkit_storage_fsspec.causes import explain, of_status
-from toolkit_storage_fsspec.waiting import finished
+from toolkit_storage_fsspec.waiting import Body, finished
 
 __all__ = ["CLOUD", "Answer", "Client", "refusal"]
 
@@ -47,6 +46,7 @@ class Client:
     """
 
     def __init__(self, options: FsspecOptions) -> None:
+        self._timeout_s = options.timeout_s
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=options.timeout_s, sock_read=options.timeout_s
         )
@@ -73,15 +73,25 @@ class Client:
             raise refusal(answer, url)
         return answer
 
-    def send(self, method: str, path: str, url: str, cancel: Cancel, **how: Any) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        url: str,
+        cancel: Cancel,
+        *,
+        body: bytes | None = None,
+        **how: Any,
+    ) -> Answer:
         """The answer to a request, whichever it is."""
+        sent = None if body is None else Body(body, self._timeout_s)
 
         async def send() -> Answer:
-            answer = await self.open(method, path, **how)
+            answer = await self.open(method, path, body=sent, **how)
             async with answer:
                 return Answer(answer.status, answer.headers, await answer.read())
 
-        return self.run(send(), url, cancel)
+        return self.run(send(), url, cancel, sent)
 
     async def open(
         self,
@@ -90,12 +100,14 @@ class Client:
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body | None = None,
     ) -> aiohttp.ClientResponse:
         """Ask, with a fresh token if the one at hand is refused."""
         session = await self._fs._set_session()
         whole = path if "://" in path else self._fs._location + path
         for again in (True, False):
+            if body is not None:
+                body.seek(0)
             given = {"Accept-Encoding": "identity", **(headers or {})}
             await asyncio.to_thread(self._fs.credentials.apply, given)
             answer: aiohttp.ClientResponse = await session.request(
@@ -103,7 +115,7 @@ class Client:
                 whole,
                 params=query,
                 headers=given,
-                data=None if body is None else io.BytesIO(body),
+                data=body,
                 timeout=self._timeout,
                 allow_redirects=False,
             )
@@ -118,9 +130,11 @@ class Client:
         """Read no more of an answer."""
         self._fs.loop.call_soon_threadsafe(answer.close)
 
-    def run(self, work: Coroutine[Any, Any, T], url: str, cancel: Cancel) -> T:
+    def run(
+        self, work: Coroutine[Any, Any, T], url: str, cancel: Cancel, body: Body | None = None
+    ) -> T:
         """Wait for what the session's loop does."""
-        return finished(work, self._fs.loop, cloud=CLOUD, url=url, cancel=cancel)
+        return finished(work, self._fs.loop, cloud=CLOUD, url=url, cancel=cancel, body=body)
 
 
 def refusal(answer: Answer, url: str) -> StorageError:

@@ -18,7 +18,7 @@ from toolkit.stages.resuming import Sessions
 from toolkit.stages.storage import Page, Storage, Stored
 from toolkit_storage_fsspec import FsspecOptions, sums
 from toolkit_storage_fsspec.s3_parts import Parts, damaged, is_md5
-from toolkit_storage_fsspec.waiting import finished
+from toolkit_storage_fsspec.waiting import Body, finished
 
 __all__ = ["S3"]
 
@@ -111,7 +111,7 @@ class S3(Storage):
             cancel,
             Bucket=bucket,
             Key=key,
-            Body=data,
+            Body=self._body(data),
             ChecksumSHA256=sum_,
             **self._encryption(),
         )
@@ -167,7 +167,9 @@ class S3(Storage):
             arrived = there.get(part.number)
             if arrived is None or damaged(arrived, part.md5, part.sha256):
                 how = {"PartNumber": part.number, "ChecksumSHA256": part.sha256}
-                arrived = self._ask("upload_part", url, cancel, Body=part.data, **how, **where)
+                arrived = self._ask(
+                    "upload_part", url, cancel, Body=self._body(part.data), **how, **where
+                )
                 if damaged(arrived, part.md5, part.sha256):
                     raise _corrupt(url)
             one = {"PartNumber": part.number, "ETag": arrived["ETag"]}
@@ -247,6 +249,9 @@ class S3(Storage):
         found: dict[str, str] = {"ServerSideEncryption": how} if how else {}
         return {**found, "SSEKMSKeyId": key} if key and how.startswith("aws:kms") else found
 
+    def _body(self, data: bytes) -> Body:
+        return Body(data, self._options.timeout_s)
+
     def _sum(self, data: bytes) -> str:
         state = sums.sha256()
         state.update(data)
@@ -258,10 +263,12 @@ class S3(Storage):
             answer: dict[str, Any] = await getattr(client, method)(**arguments)
             return answer
 
-        return self._run(ask(), url, cancel)
+        return self._run(ask(), url, cancel, arguments.get("Body"))
 
-    def _run(self, work: Coroutine[Any, Any, T], url: str, cancel: Cancel) -> T:
-        return finished(work, self._fs.loop, cloud=CLOUD, url=url, cancel=cancel)
+    def _run(
+        self, work: Coroutine[Any, Any, T], url: str, cancel: Cancel, body: Body | None = None
+    ) -> T:
+        return finished(work, self._fs.loop, cloud=CLOUD, url=url, cancel=cancel, body=body)
 
 
 def place(url: str) -> tuple[str, str]:

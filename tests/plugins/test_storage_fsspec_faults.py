@@ -19,11 +19,13 @@ from fault_proxy import (
     CutRequest,
     DamageAnswer,
     DamageRequest,
+    Deaf,
     DropAnswer,
     Fault,
     Hang,
     Pass,
     Proxy,
+    Slow,
     Status,
 )
 
@@ -327,6 +329,29 @@ def test_what_does_not_pass_says_why(
     tries = 2 if retriable and "3600" not in repr(fault) else 1
     # aiohttp asks once more by itself where a kept connection was closed.
     assert tries <= len(cloud.between.asked(*cloud.small)) <= 2 * tries
+
+
+@pytest.mark.parametrize("size", [PART, 2 * PART], ids=["small", "parts"])
+def test_a_cloud_that_takes_no_bytes_is_given_up(cloud: Cloud, size: int) -> None:
+    path = cloud.file(size)
+    cloud.options = cloud.options.model_copy(update={"timeout_s": 1.0})
+    cloud.between.spoil(*(cloud.small if size == PART else cloud.part2), Deaf())
+    settings = SETTINGS.model_copy(update={"retries": 0})
+    with cloud.new() as storage, pytest.raises(StorageError, match="no progress for 1 s") as caught:
+        transfer.send(storage, path, cloud.url, settings, lambda *_: None, Cancel())
+    assert (caught.value.context["cause"], caught.value.retriable) == ("connection", True)
+    cloud.between.calm()
+    cloud.send(path)
+    assert cloud.stored() == path.read_bytes()
+
+
+def test_a_slow_cloud_is_not_given_up_while_it_takes_bytes(cloud: Cloud) -> None:
+    path = cloud.file(16 << 20)  # the kernel takes some 4 MB of it at once
+    cloud.options = cloud.options.model_copy(update={"timeout_s": 1.0, "part_mb": 20})
+    cloud.between.spoil(*cloud.small, Slow(400_000, 0.05))
+    with pytest.raises(StorageError) as caught:
+        cloud.send(path)
+    assert caught.value.context["cause"] == "forbidden"
 
 
 def test_a_busy_cloud_is_left_alone_as_long_as_it_asks(cloud: Cloud) -> None:

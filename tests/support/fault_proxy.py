@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+_KEPT_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,35 @@ class Hang:
 
 
 @dataclass(frozen=True)
+class Deaf:
+    """Takes the head of a request, and hardly anything of its body."""
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Takes the body in pieces of so many bytes, with pauses, and refuses it in the end."""
+
+    bytes: int
+    pause_s: float
+
+
+@dataclass(frozen=True)
 class Pass:
     """Does nothing, this once."""
 
 
-Fault = Pass | Status | CutRequest | CutAnswer | DropAnswer | DamageRequest | DamageAnswer | Hang
+Fault = (
+    Pass
+    | Status
+    | CutRequest
+    | CutAnswer
+    | DropAnswer
+    | DamageRequest
+    | DamageAnswer
+    | Hang
+    | Deaf
+    | Slow
+)
 
 
 @dataclass
@@ -141,6 +168,11 @@ def proxy(port: int) -> Iterator[Proxy]:
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
 
+    def server_bind(self) -> None:
+        # Little of a body is under way before somebody reads it.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KEPT_BYTES)
+        super().server_bind()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Broken connections are what this is about."""
 
@@ -163,6 +195,16 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, CutRequest):
             self.rfile.read(min(fault.after, length))
             cut(self)
+            return
+        if isinstance(fault, Deaf):
+            between.closing.wait()
+            cut(self)
+            return
+        if isinstance(fault, Slow):
+            for start in range(0, length, fault.bytes):
+                between.closing.wait(fault.pause_s)
+                self.rfile.read(min(fault.bytes, length - start))
+            self._answer(403, {}, b"")
             return
         body = self.rfile.read(length)
         match fault:

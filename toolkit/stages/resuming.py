@@ -43,8 +43,13 @@ def beside(call: Callable[[], T]) -> Future[T]:
     return future
 
 
-def awaited(future: Future[T], cancel: Cancel) -> T:
+def awaited(future: Future[T], cancel: Cancel, look: Callable[[], None] | None = None) -> T:
     """What a future brings; when the run is cancelled, it is dropped.
+
+    Args:
+        future: What is waited for.
+        cancel: The run's.
+        look: Called again and again meanwhile; what it raises ends the wait as well.
 
     Raises:
         CancelledError: ``cancel`` was set.
@@ -58,9 +63,13 @@ def awaited(future: Future[T], cancel: Cancel) -> T:
         except Dropped:
             cancel.check()
             raise
-        if cancel.asked:
-            future.cancel()
+        try:
             cancel.check()
+            if look:
+                look()
+        except BaseException:
+            future.cancel()
+            raise
 
 
 class Sessions:
