@@ -167,18 +167,20 @@ class Server:
             )
         return int(found["seq"]) - count + 1
 
-    def together(self, work: Callable[[ClientSession | None], None]) -> None:
-        """Do some writes in a transaction; one after the other where the server has none."""
+    def together(self, work: Callable[[ClientSession | None], T]) -> T:
+        """Do some writes in a transaction; one after the other where the server has none.
+
+        In one the server tells at once of records that another has open; else it waits, silent.
+        """
         from pymongo import ReadPreference
 
         if not self.transactions:
-            work(None)
-            return
+            return work(None)
         with (
             self._client.start_session() as session,
             session.start_transaction(read_preference=ReadPreference.PRIMARY),
         ):
-            work(session)
+            return work(session)
 
     def close(self) -> None:
         """Close all connections."""

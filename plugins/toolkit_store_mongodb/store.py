@@ -20,6 +20,7 @@ from toolkit_store_mongodb.words import snippet, terms
 if TYPE_CHECKING:
     from bson.raw_bson import RawBSONDocument
     from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection as MongoCollection
 
 __all__ = ["MongoDBStore"]
 
@@ -77,8 +78,12 @@ class MongoDBStore(Store):
             raise StoreError(f"Which {of.name} are to be deleted is not said.")
         total = 0
         for query in of.queries(where):
-            done = self._server.steadily(functools.partial(rows.delete_many, query))
-            total += done.deleted_count
+            some = functools.partial(_delete_some, rows, query)
+            attempt = functools.partial(self._server.together, some)
+            found = 1
+            while found:
+                found, deleted = self._server.steadily(attempt)
+                total += deleted
         return total
 
     def scrub(self) -> Sequence[str]:
@@ -163,3 +168,18 @@ class MongoDBStore(Store):
                 number += 1
             for i in range(0, len(updates), _AT_ONCE):
                 self._server.collection(name).bulk_write(updates[i : i + _AT_ONCE], session=session)
+
+
+def _delete_some(
+    rows: MongoCollection[dict[str, Any]], query: dict[str, Any], session: ClientSession | None
+) -> tuple[int, int]:
+    """Delete the first documents that fit; gives how many were found, and deleted.
+
+    Never all: a large transaction may take longer than the server lets it.
+    """
+    found = rows.find(query, {"_id": True}, session=session).limit(_AT_ONCE)
+    ids = [document["_id"] for document in found]
+    if not ids:
+        return 0, 0
+    theirs = {"$and": [query, {"_id": {"$in": ids}}]}  # without a transaction they may change
+    return len(ids), rows.delete_many(theirs, session=session).deleted_count

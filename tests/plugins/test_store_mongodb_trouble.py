@@ -210,6 +210,28 @@ class TestTrouble:
                 session.commit_transaction()
             assert getattr(ended.value, "code", None) == 251  # NoSuchTransaction
 
+    def test_deleting_waits_for_a_writer_that_was_killed(
+        self,
+        guarded: Mongod,
+        guarded_client: MongoClient[dict[str, Any]],
+        lifetime: Callable[[int], object],
+        database: str,
+        tmp_path: Path,
+    ) -> None:
+        lifetime(2)
+        with (
+            opener(guarded, database, tmp_path, timeout_s=0.5)() as store,
+            guarded_client.start_session() as session,
+        ):
+            store.save([scene(index=i) for i in range(2500)])  # more than one command deletes
+            session.start_transaction()
+            guarded_client[database]["scenes"].update_many(
+                {"index": {"$lt": 2}}, {"$set": {"start_s": 0.5}}, session=session
+            )
+            assert store.delete(Scene, video_id=scene().video_id) == 2500
+            assert store.count(Scene) == 0
+            session.abort_transaction()
+
     def test_a_writer_that_never_ends_is_an_error(
         self,
         guarded: Mongod,
