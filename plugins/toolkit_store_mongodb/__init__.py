@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
 from toolkit.hooks.specs import Context, StorePlugin, hookimpl
 from toolkit.stages.component import Options
-from toolkit.stages.store import Store
 
-__all__ = ["MongoDBOptions", "database_of", "make", "toolkit_stores"]
+if TYPE_CHECKING:
+    from toolkit_store_mongodb.store import MongoDBStore
+
+__all__ = ["MongoDBOptions", "database_of", "drop", "make", "toolkit_stores"]
 
 _NAME = re.compile(r"[\w-]{1,63}")
 _SERVERS_OWN = ("admin", "config", "local")
@@ -74,7 +76,7 @@ class MongoDBOptions(Options):
     pool_size: int = Field(20, ge=1, le=10_000, description="Most connections at once.")
 
 
-def make(options: MongoDBOptions, context: Context) -> Store:
+def make(options: MongoDBOptions, context: Context) -> MongoDBStore:
     """Connect, and make what is missing in the database."""
     from toolkit_store_mongodb.server import Server
     from toolkit_store_mongodb.store import MongoDBStore
@@ -98,6 +100,12 @@ def make(options: MongoDBOptions, context: Context) -> Store:
     )
 
 
+def drop(options: MongoDBOptions, context: Context) -> None:
+    """Remove the database."""
+    with make(options, context) as store:
+        store.drop()
+
+
 def database_of(uri: str) -> str:
     """The database that stands behind the hosts, unless it is one that only knows the login."""
     path = uri.partition("://")[2].rpartition("@")[2].partition("/")[2].partition("?")[0]
@@ -119,5 +127,6 @@ def toolkit_stores() -> Iterator[StorePlugin]:
         extra="mongodb",
         place="uri",
         schemes=("mongodb", "mongodb+srv"),
+        drop=drop,
         requires=("pymongo", "snowballstemmer"),
     )

@@ -182,6 +182,11 @@ class Server:
         ):
             return work(session)
 
+    def drop(self) -> None:
+        """Remove the database: it goes with its last collection, which readWrite may drop."""
+        for name in self._database.list_collection_names():
+            self._database.drop_collection(name)
+
     def close(self) -> None:
         """Close all connections."""
         if os.getpid() == self._pid:

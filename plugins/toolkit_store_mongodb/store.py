@@ -125,6 +125,10 @@ class MongoDBStore(Store):
             if (text := texts.get(one["id"]))  # it may have gone since
         ]
 
+    def drop(self) -> None:
+        """Remove the database, with all that anybody has put there."""
+        self._server.steadily(self._server.drop)
+
     def close(self) -> None:
         self._server.close()
 

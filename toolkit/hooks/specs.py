@@ -145,11 +145,14 @@ class StorePlugin(Plugin):
         place: The option that says where the store is, so that people can write ``NAME:PLACE``.
         schemes: Of links that are such places as they stand.
         suffixes: Of files that are such places; with any, every place is a file.
+        drop: ``drop(options, context)`` removes such a place with all that is there, for
+            ``toolkit plugins check``; None for files.
     """
 
     place: str = ""
     schemes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
+    drop: Callable[[Any, Context], None] | None = None
 
     stage, hook = "store", "toolkit_stores"
 

@@ -5,6 +5,7 @@ A plugin's own tests can say more: what a tagger finds something in, what a deco
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from toolkit.config import Settings
 from toolkit.hooks.embedding import embeddings
 from toolkit.hooks.manager import PluginManager, configure, load_file
-from toolkit.hooks.specs import Context, Plugin
+from toolkit.hooks.specs import Context, Plugin, StorePlugin
 from toolkit.records import Analysis, new_id
 from toolkit.stages.component import Options
 from toolkit.stages.scenes import SceneDetector
@@ -118,11 +119,21 @@ class Opening:
     place: dict[str, str]
 
     def __call__(self) -> Store:
-        plugin, options = self.target.plugin(), self.target.options()
-        placed = type(options).model_validate({**options.model_dump(), **self.place})
-        store = plugin.factory(placed, Context(self.folder, self.folder))
+        store = self.target.plugin().factory(*self._how)
         assert isinstance(store, Store)
         return store
+
+    def drop(self) -> None:
+        """Remove a place that was made for one test, if the plugin knows how."""
+        plugin = self.target.plugin()
+        if isinstance(plugin, StorePlugin) and plugin.drop and "{}" in self.target.place:
+            plugin.drop(*self._how)
+
+    @property
+    def _how(self) -> tuple[Options, Context]:
+        options = self.target.options()
+        placed = type(options).model_validate({**options.model_dump(), **self.place})
+        return placed, Context(self.folder, self.folder)
 
 
 class Installed:
@@ -180,13 +191,15 @@ class TestStore(Installed, StoreSuite):
     streamed = 20_000
 
     @pytest.fixture
-    def place(self, target: Target, tmp_path: Path) -> dict[str, str]:
+    def place(self, target: Target, tmp_path: Path) -> Iterator[dict[str, str]]:
         """The option that says where the store is: never where the config has it."""
         plugin: Any = target.plugin()
         place = target.place.replace("{}", f"check_{new_id()}")
         if plugin.suffixes and not place:
             place = str(tmp_path / f"store{plugin.suffixes[0]}")
-        return {plugin.place: place} if place and plugin.place else {}
+        option = {plugin.place: place} if place and plugin.place else {}
+        yield option
+        Opening(target, tmp_path, option).drop()
 
     @pytest.fixture
     def options(self, target: Target, place: dict[str, str]) -> Options:
