@@ -12,7 +12,7 @@ from pydantic import JsonValue, model_validator
 
 from toolkit.records.base import Part, digest
 
-__all__ = ["AnswerKind", "AnswerType"]
+__all__ = ["AnswerKind", "AnswerType", "no_constant"]
 
 AnswerKind = Literal["text", "yes_no", "number", "one_of", "many_of", "json"]
 
@@ -144,7 +144,7 @@ class AnswerType(Part):
         import jsonschema
 
         try:
-            value: JsonValue = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+            value: JsonValue = json.loads(text, parse_constant=no_constant, parse_float=_finite)
         except ValueError as error:
             raise ValueError(f"{_short(text)} is not JSON: {error}") from error
         try:
@@ -171,7 +171,8 @@ def _number(text: str) -> int | float:
     return float(text) if set(text) & set(".eE") else int(text)
 
 
-def _no_constant(name: str) -> None:
+def no_constant(name: str) -> None:
+    """Refuses NaN and the infinities: ``parse_constant`` for :func:`json.loads`."""
     raise ValueError(f"{name} is no number in JSON")
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from toolkit.errors import TruthError, choices
 from toolkit.insight.evaluation.truth import Truth, TruthRow
+from toolkit.records.types import no_constant
 
 __all__ = ["read_truth"]
 
@@ -110,7 +111,7 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | _MistakeError
         if not words.strip():
             continue
         try:
-            data = json.loads(words, parse_constant=_no_constant, object_pairs_hook=_once)
+            data = json.loads(words, parse_constant=no_constant, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             yield line, _MistakeError(f"it is no JSON that can be used ({error})")
             continue
@@ -118,10 +119,6 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | _MistakeError
             yield line, data
         else:
             yield line, _MistakeError("it is no JSON object")
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
