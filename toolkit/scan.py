@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from toolkit.config import Settings
 from toolkit.config.settings import Sampling
@@ -22,7 +23,14 @@ from toolkit.stages.threads import look
 from toolkit.thumbnails import size_of as thumbnail_size
 from toolkit.watchdog import Beat, watched
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 __all__ = ["Ended", "Found", "Scan", "is_truncated", "pictured", "scan_file", "small_size"]
+
+_AT_ONCE, _AT_ONCE_BYTES = 8, 32 << 20
+"""Frames that are decoded before their small images are made, and most bytes of them."""
 
 
 @dataclass(frozen=True)
@@ -173,20 +181,16 @@ class Scan:
         watch = self._detector.start(stream.frame_s, colours=stream.colours)
         budget = None
         if self._asked:
-            frame_bytes = self._video.width * self._video.height * 3 // 2
-            frame_bytes *= 2 if self._video.bit_depth > 8 else 1
-            budget = Budget(frame_bytes, self._asked(self.size))
+            budget = Budget(self._frame_bytes, self._asked(self.size))
         kept = Reservoir(
             self._sampling or Sampling(), self._lengths.max_scene_s, image_format, budget
         )
         scenes = Lengths(self._lengths, kept)
-        for frame in stream:
-            beat()
-            self._cancel.check()
-            image = frame.small(width, height, image_format)
+        for frame, image in self._shrunk(stream, width, height, beat):
             if self._sampling:
                 scenes.kept.add(frame, image)
-            # No variable holds on to a scene that has left, and to its frames with it.
+            # No variable holds on to a scene that has left, and to its frames with it, but for the
+            # few that were decoded at once.
             yield from map(self._found, scenes.reached(frame.pts_s))
             yield from map(self._found, scenes.cut(watch.push(frame.pts_s, image)))
             self.frame_count += 1
@@ -197,6 +201,31 @@ class Scan:
         self.damaged = stream.damaged
         self.share_read = stream.share_read
         self.truncated = is_truncated(self._video, stream.share_read, stream.frame_s)
+
+    def _shrunk(
+        self, stream: FrameStream, width: int, height: int, beat: Beat
+    ) -> Iterator[tuple[DecodedFrame, npt.NDArray[np.uint8]]]:
+        """Frames with their small images, several made one after the other.
+
+        Between two frames decoding empties the processor's caches, of our code as well.
+        """
+        most = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // self._frame_bytes))
+        while True:
+            batch = []
+            for frame in islice(stream, most):
+                beat()
+                self._cancel.check()
+                batch.append(frame)
+            if not batch:
+                return
+            image_format = self._detector.image_format
+            images = [frame.small(width, height, image_format) for frame in batch]
+            yield from zip(batch, images, strict=True)
+
+    @property
+    def _frame_bytes(self) -> int:
+        pixels = self._video.width * self._video.height
+        return pixels * 3 // 2 * (2 if self._video.bit_depth > 8 else 1) or 1
 
     def _found(self, closed: Closed) -> Found:
         begin = closed.begin

@@ -24,9 +24,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from toolkit_scenes_planes import blends, jumps  # noqa: E402
+from toolkit_scenes_planes.differences import changes  # noqa: E402
 from toolkit_scenes_planes.fades import blank_near  # noqa: E402
 from toolkit_scenes_planes.judge import terms  # noqa: E402
-from toolkit_scenes_planes.picture import cell_side, changes, pictures  # noqa: E402
+from toolkit_scenes_planes.picture import cell_side, pictures  # noqa: E402
 from toolkit_scenes_planes.reel import Reel  # noqa: E402
 
 Rows: TypeAlias = npt.NDArray[np.float64]

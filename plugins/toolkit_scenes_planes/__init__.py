@@ -61,7 +61,7 @@ def toolkit_scene_detectors() -> Iterator[SceneDetectorPlugin]:
         name="planes",
         options=PlanesOptions,
         factory=_make,
-        version="2",
+        version="3",
         summary="cuts, dissolves, fades and wipes; shake, flashes and pans told apart",
         extra="planes",
         requires=("numpy",),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import log
 from typing import TYPE_CHECKING
 
-from toolkit_scenes_planes.picture import distance, mixture, tinted, unlike
+from toolkit_scenes_planes.differences import distance, mixture, nearest, tinted, unlike
 
 if TYPE_CHECKING:
     from toolkit_scenes_planes.picture import Floats
@@ -156,7 +156,6 @@ def look(reel: Reel, at: int, half: int, seen: list[float]) -> list[float]:
     )
     earlier = [reel[start - i] for i in (0, MARGIN // 2, MARGIN)]
     later = [reel[end + i] for i in (0, MARGIN // 2, MARGIN)]
-    lit = min(float(np.abs(x.coarse - y.coarse).mean()) for x in earlier for y in later)
     light = [picture.contrast for picture in (a, middle, b)]
     weaker = min(light[0], light[2])
     way = b.histogram - a.histogram
@@ -180,8 +179,8 @@ def look(reel: Reel, at: int, half: int, seen: list[float]) -> list[float]:
         float(tint_off / (np.abs(way).sum() + 0.05)),
         min(1.0, float(tint_back)),
         restless,
-        min(distance(x, y) for x in earlier for y in later),
-        log(lit + 1),
+        nearest(earlier, later),
+        log(nearest(earlier, later, lit=True) + 1),
     ]
 
 

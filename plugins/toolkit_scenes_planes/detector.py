@@ -13,9 +13,10 @@ from toolkit.records import Cut
 from toolkit.stages.decode import Colours
 from toolkit.stages.scenes import DetectorPass, SceneDetector
 from toolkit_scenes_planes import PlanesOptions, blends, jumps
+from toolkit_scenes_planes.differences import changes
 from toolkit_scenes_planes.fades import Fades, blank_near
 from toolkit_scenes_planes.judge import judges
-from toolkit_scenes_planes.picture import cell_side, changes, pictures
+from toolkit_scenes_planes.picture import cell_side, pictures
 from toolkit_scenes_planes.reach import BATCH, BEHIND, HELD, TOGETHER, held_times, late, stride_of
 from toolkit_scenes_planes.reel import Reel
 from toolkit_scenes_planes.rules import NEIGHBOURS, RulesPass
@@ -217,7 +218,7 @@ class _Pass(DetectorPass):
 
     def _judge_blend(self, at: int, half: int, kinds: Sequence[_Blend]) -> None:
         first, last = (at - half) * self._stride, (at + half) * self._stride
-        if any(first < cut <= last for cut in self._cuts):
+        if first < next((cut for cut in reversed(self._cuts) if cut <= last), -1):
             return
         seen = blends.glance(self._some, at, half)
         if seen is None:

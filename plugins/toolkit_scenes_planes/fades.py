@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from toolkit_scenes_planes.picture import mixture, unlike
+from toolkit_scenes_planes.differences import mixture, unlike
 
 if TYPE_CHECKING:
     from toolkit_scenes_planes.picture import Picture

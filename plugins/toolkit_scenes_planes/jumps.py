@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import log
 from typing import TYPE_CHECKING
 
-from toolkit_scenes_planes.picture import distance, mixture, tinted, unlike
+from toolkit_scenes_planes.differences import distance, mixture, nearest, tinted, unlike
 
 if TYPE_CHECKING:
     from toolkit_scenes_planes.reel import Reel
@@ -65,10 +65,10 @@ def features(reel: Reel, at: int) -> list[float]:
     usual = max(left_before.mean(), left_after.mean())
     most = left_before.clip(min=left_after) if left_before.shape == left_after.shape else usual
     share = float((left > 2 * most + 0.1).mean())
-    near = [(i, j) for i in range(at - 3, at) for j in range(at, at + AFTER)]
-    far = [(i, j) for i in range(at - BEFORE, at - 3) for j in range(at, at + 3)]
-    stays = min(distance(reel[i], reel[j]) for i, j in (*near, *far))
-    returns = min(_raw(reel, i, j) for i in (at - 1, at - 2) for j in range(at, at + AFTER))
+    earlier = [reel[i] for i in range(at - BEFORE, at)]
+    later = [reel[i] for i in range(at, at + AFTER)]
+    stays = min(nearest(earlier[-3:], later), nearest(earlier[:-3], later[:3]))
+    returns = nearest(earlier[-2:], later, lit=True)
     tint = mixture(old, new)
     tint_around = max(mixture(reel[at - 2], old), mixture(new, reel[at + 1]))
     beyond = tinted(old, new)
@@ -84,7 +84,7 @@ def features(reel: Reel, at: int) -> list[float]:
         log((mean + 0.05) / (min(left_before.mean(), left_after.mean()) + 0.05)),
         distance(old, new),
         stays,
-        log((returns + 1) / (_raw(reel, at - 1, at) + 1)),
+        log((returns + 1) / (nearest([old], [new], lit=True) + 1)),
         tint,
         log((tint + 0.02) / (tint_around + 0.02)),
         log(beyond + 0.5),
@@ -92,10 +92,3 @@ def features(reel: Reel, at: int) -> list[float]:
         log(min(old.contrast, new.contrast) + 2),
         share,
     ]
-
-
-def _raw(reel: Reel, i: int, j: int) -> float:
-    """How far apart two pictures are, light included, in levels of 256."""
-    import numpy as np
-
-    return float(np.abs(reel[i].coarse - reel[j].coarse).mean())

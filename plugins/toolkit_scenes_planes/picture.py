@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,16 +16,7 @@ if TYPE_CHECKING:
     Floats: TypeAlias = npt.NDArray[np.float32]
     Levels: TypeAlias = npt.NDArray[np.uint8]
 
-__all__ = [
-    "Picture",
-    "cell_side",
-    "changes",
-    "distance",
-    "mixture",
-    "pictures",
-    "tinted",
-    "unlike",
-]
+__all__ = ["BLACK", "LEVELS", "Picture", "cell_side", "pictures"]
 
 _CELLS = 2304
 """Cells of the fine grid of a picture, about: 36 x 64 at 16:9."""
@@ -33,11 +24,9 @@ _FLAT = 3.0
 """Contrast below which brightness is not stretched further: it would be noise."""
 _REACH = 5, 8
 """How far things may have moved from one picture to another, in fine cells, down and across."""
-_BLOCK = 3, 4
-"""What moves as one, in coarse cells."""
-_BLACK, _WHITE = 16, 235
+BLACK, _WHITE = 16, 235
 """Limits of brightness in films; where the full range is used, what lies beyond is as black."""
-_LEVELS = 32
+LEVELS = 32
 """Steps of normalised brightness to one deviation."""
 _BINS = 16
 _LOWEST, _WIDTHS = (0, 64, 64), (256, 128, 128)
@@ -61,6 +50,7 @@ class Picture:
         patches: Blocks of two by two coarse cells, as (blocks, 12).
         blocks: Rows and columns of these blocks.
         normal: Brightness of the coarse cells, of mean 0 and deviation 1: light and fades fall out.
+        histogram: How often brightness and colours occur, as 3 x 16 shares that each sum to 1.
         light: Its mean before that.
         contrast: Its deviation before that: near 0 where the picture is all one.
         to_black: How much brighter than black it is on average, in levels of 256.
@@ -68,12 +58,19 @@ class Picture:
     """
 
     def __init__(
-        self, fine: Floats, coarse: Floats, patches: Floats, normal: Floats, levels: list[float]
+        self,
+        fine: Floats,
+        coarse: Floats,
+        patches: Floats,
+        normal: Floats,
+        histogram: Floats,
+        levels: list[float],
     ) -> None:
         self.fine = fine
         self.coarse = coarse
         self.patches = patches
         self.normal = normal
+        self.histogram = histogram
         self.light, self.contrast, self.to_black, self.to_white = levels
 
     @property
@@ -91,25 +88,9 @@ class Picture:
         """Logarithm of how strong outlines are: a mixture of two pictures has weak ones."""
         import numpy as np
 
-        down, across = np.diff(self.fine, axis=0), np.diff(self.fine, axis=1)
+        fine = self.fine
+        down, across = fine[1:] - fine[:-1], fine[:, 1:] - fine[:, :-1]
         return float(np.log(np.abs(down).mean() + np.abs(across).mean() + 1))
-
-    @cached_property
-    def histogram(self) -> Floats:
-        """How often brightness and colours occur, as 3 x 16 shares that each sum to 1."""
-        import numpy as np
-
-        values = self.coarse.reshape(3, -1)
-        lowest = np.array(_LOWEST, np.float32)[:, None]
-        bins_each = np.array([_BINS / width for width in _WIDTHS], np.float32)[:, None]
-        places = (values - lowest) * bins_each - 0.5
-        places = places.clip(0, _BINS - 1.001)
-        bins = places.astype(np.int32)
-        share = (places - bins).ravel()  # a value between two bins counts for both in part
-        bins += np.arange(3, dtype=np.int32)[:, None] * _BINS
-        count = np.bincount(bins.ravel(), 1 - share, 3 * _BINS)
-        count[1:] += np.bincount(bins.ravel(), share, 3 * _BINS)[:-1]
-        return (count / values.shape[1]).astype(np.float32)
 
     @cached_property
     def shown(self) -> Levels:
@@ -118,20 +99,25 @@ class Picture:
 
     @cached_property
     def shifted(self) -> Levels:
-        """The same under every shift in reach, by half cells, as (shifts, rows, columns)."""
+        """The same under every shift in reach, by half cells: (down, across, rows, columns)."""
         import numpy as np
-        from numpy.lib.stride_tricks import sliding_window_view
+        from numpy.lib.stride_tricks import as_strided
 
-        smooth = np.pad(self.fine, ((0, 1), (0, 1)), "edge")
-        smooth = smooth[:-1] + smooth[1:]
-        smooth = (smooth[:, :-1] + smooth[:, 1:]) * np.float32(0.25)
-        down, across = _REACH
+        smooth = self.fine + self.fine[_near(self.fine.shape[0], 1, 1)]
+        smooth = (smooth + smooth[:, _near(self.fine.shape[1], 1, 1)]) * np.float32(0.25)
         smooth = (smooth - self.light) / max(self.contrast, _FLAT)
-        wide = np.pad(_levels(smooth), ((down, down), (across, across)), "edge")
-        rows, columns = self.fine.shape
-        views = sliding_window_view(wide, (rows - 1, columns - 1))[:, :, ::2, ::2]
-        views = views[: 2 * down + 1, : 2 * across + 1]
-        return views.reshape(-1, *views.shape[2:])
+        down, across = _REACH
+        rows, columns = (side // 2 for side in smooth.shape)
+        high, wide = rows + down, columns + across
+        wider = _levels(smooth)[_near(2 * rows, -down, down)]
+        wider = wider[:, _near(2 * columns, -across, across)]
+        # Even and odd lines apart: what a shift shows is then in one piece, line by line.
+        halves = np.ascontiguousarray(wider.reshape(high, 2, wide, 2).transpose(1, 3, 0, 2))
+        shape = (down + 1, 2, across + 1, 2, rows, columns)
+        strides = (wide, 2 * high * wide, 1, high * wide, wide, 1)
+        views = np.ascontiguousarray(as_strided(halves, shape, strides, writeable=False))
+        views = views.reshape(2 * down + 2, 2 * across + 2, rows, columns)
+        return views[: 2 * down + 1, : 2 * across + 1]
 
 
 def pictures(images: Sequence[npt.NDArray[np.uint8]], side: int) -> list[Picture]:
@@ -161,74 +147,11 @@ def pictures(images: Sequence[npt.NDArray[np.uint8]], side: int) -> list[Picture
     light, contrast = luma.mean(axis=1), luma.std(axis=1)
     normal = (luma - light[:, None]) / contrast.clip(min=_FLAT)[:, None]
     normal = normal.reshape(count, rows, columns)
-    to_black = (luma - _BLACK).clip(min=0).mean(axis=1)
+    to_black = (luma - BLACK).clip(min=0).mean(axis=1)
     to_white = (_WHITE - luma).clip(min=0).mean(axis=1)
     levels = np.stack([light, contrast, to_black, to_white], axis=1).tolist()
-    return [Picture(*each) for each in zip(fine, coarse, patches, normal, levels, strict=True)]
-
-
-def changes(before: Picture | None, taken: Sequence[Picture]) -> list[float]:
-    """How much each picture differs from the one before it as it stands, in levels of 256."""
-    import numpy as np
-
-    row = [before or taken[0], *taken]
-    fine = np.stack([picture.fine for picture in row])
-    tint = np.stack([picture.coarse[1:] for picture in row])
-    steps = np.abs(fine[1:] - fine[:-1]).mean(axis=(1, 2))
-    tints = np.abs(tint[1:] - tint[:-1]).mean(axis=(1, 2, 3))
-    result: list[float] = (steps + tints).tolist()
-    return result
-
-
-def distance(a: Picture, b: Picture) -> float:
-    """How far apart two pictures are as they stand, light aside: 0, or about 1.1 if unrelated."""
-    import numpy as np
-
-    away = np.abs(a.normal - b.normal)
-    return float(away.sum() / away.size)
-
-
-def mixture(a: Picture, b: Picture) -> float:
-    """How far apart the colours are that two pictures consist of: 0 to 1."""
-    import numpy as np
-
-    return float(np.abs(a.histogram - b.histogram).sum() / 6)
-
-
-def tinted(a: Picture, b: Picture) -> float:
-    """How much colours differ beyond what brighter or dimmer light does to them, in levels."""
-    import numpy as np
-
-    black = np.float32(_BLACK)
-    gain = max(1.0, b.coarse[0].mean() - black) / max(1.0, a.coarse[0].mean() - black)
-    before, after = (a.coarse[1:] - 128) * np.float32(gain), b.coarse[1:] - 128
-    away = np.abs(before - after)
-    return float(away.sum() / away.size) / max(1.0, float(gain))
-
-
-def unlike(a: Picture, b: Picture) -> Floats:
-    """For each block of `b`, how far it is from anything near that place in `a`.
-
-    Motion by block matching: full search on normalised brightness, mean absolute difference.
-    """
-    import numpy as np
-
-    views, shown = a.shifted, b.shown
-    high, wide = min(_BLOCK[0], shown.shape[0]), min(_BLOCK[1], shown.shape[1])
-    rows, columns = shown.shape[0] // high, shown.shape[1] // wide
-    shown = shown[: rows * high, : columns * wide]
-    views = views[:, : rows * high, : columns * wide]
-    away = np.maximum(views, shown)
-    away -= np.minimum(views, shown)
-    # Adding slices is many times as fast as summing along short axes.
-    sums = away[..., ::wide].astype(np.uint16)
-    for column in range(1, wide):
-        sums += away[..., column::wide]
-    blocks = sums[..., ::high, :].copy()
-    for row in range(1, high):
-        blocks += sums[..., row::high, :]
-    best: Floats = blocks.min(axis=0) * np.float32(1 / (high * wide * _LEVELS))
-    return best
+    parts_each = zip(fine, coarse, patches, normal, _histograms(coarse), levels, strict=True)
+    return [Picture(*each) for each in parts_each]
 
 
 def _means(planes: npt.NDArray[np.uint8], side: int) -> Floats:
@@ -248,11 +171,38 @@ def _means(planes: npt.NDArray[np.uint8], side: int) -> Floats:
     sums = lines[:, :, :: side // 2].astype(np.uint32)
     for column in range(1, side // 2):
         sums += lines[:, :, column :: side // 2]
-    return sums * np.float32(1 / side**2)
+    means: Floats = sums.astype(np.float32) * np.float32(1 / side**2)
+    return means
+
+
+def _histograms(coarse: Floats) -> Floats:
+    """Of each picture of (pictures, 3, rows, columns): a value between two bins counts for both."""
+    import numpy as np
+
+    values = coarse.reshape(*coarse.shape[:2], -1)
+    lowest = np.array(_LOWEST, np.float32)[:, None]
+    bins_each = np.array([_BINS / width for width in _WIDTHS], np.float32)[:, None]
+    places = ((values - lowest) * bins_each - 0.5).clip(0, _BINS - 1.001)
+    bins = places.astype(np.intp)
+    share = (places - bins.astype(np.float32)).ravel()
+    size = 3 * _BINS * len(values)
+    bins += np.arange(0, size, _BINS).reshape(-1, 3, 1)
+    count = np.bincount(bins.ravel(), 1 - share, size)
+    count[1:] += np.bincount(bins.ravel(), share, size)[:-1]
+    shares: Floats = (count / values.shape[2]).astype(np.float32)
+    return shares.reshape(-1, 3 * _BINS)
+
+
+@cache
+def _near(side: int, before: int, after: int) -> npt.NDArray[np.intp]:
+    """Places from ``before`` to ``after`` beyond the side, those outside moved to its edge."""
+    import numpy as np
+
+    return np.arange(before, side + after).clip(0, side - 1)
 
 
 def _levels(normal: Floats) -> Levels:
-    levels: Levels = (normal * _LEVELS + 128).clip(0, 255).astype("uint8")
+    levels: Levels = (normal * LEVELS + 128).clip(0, 255).astype("uint8")
     return levels
 
 

@@ -12,7 +12,7 @@ BEHIND = max(blends.HALVES) + blends.MARGIN
 """Pictures after the middle of a blend that must be there to judge it."""
 TOGETHER = 10
 """Stretches whose middles are this close show the same blend."""
-BATCH = 16
+BATCH = 32
 """Frames taken in one go: one by one, each would find the processor's caches full of the decoder's
 work, and numpy would cost more in calls than in numbers."""
 HELD = BEHIND + max(blends.HALVES) + blends.MARGIN + 2 + BATCH
