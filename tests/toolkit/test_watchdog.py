@@ -59,7 +59,7 @@ class Halting:
 
     def __next__(self) -> Any:
         self.count += 1
-        if self.count > 95:
+        if self.count > 110:
             self.decoder.hang("frames", self.path)
         return next(self.stream)
 
