@@ -88,12 +88,15 @@ def main() -> None:
 
 def overhead(folder: Path, address: str, scenes: int) -> None:
     """From the moment when a tenth is done, so that nothing starts any more."""
-    synthetic.register(WORK_S)
     files = synthetic.write(folder, scenes // 50, 50)
-    began = time.process_time()
     options: dict[str, Any] = {**PLAIN, "sampling": SMALL}
+    synthetic.register(0)
+    began = time.process_time()
     tk.analyze(files[:4], workspace=folder / "hand", progress=False, **options)
-    scan_s = (time.process_time() - began) / 200 - WORK_S
+    scan_s = (time.process_time() - began) / 200
+    rounds = synthetic.rounds_in(WORK_S)
+    synthetic.register(rounds)
+    before_s = _worked(rounds)
     ray = {
         "address": address,
         "ship": "nothing",
@@ -108,16 +111,26 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
         times, used = _followed(run, "scene", processors)
     first = len(times) // 10
     took_s = times[-1] - times[first]
-    ideal_s = (len(times) - 1 - first) * (WORK_S + max(0.0, scan_s)) / CORES
+    item_s = (before_s + _worked(rounds)) / 2 + scan_s
+    ideal_s = (len(times) - 1 - first) * item_s / CORES
     stage = run.progress.stages["analyze"]
     cpu_s = (used[-1] - used[first]) / (len(times) - 1 - first)
     print(
-        f"overhead: {len(times)} scenes of {WORK_S * 1e3:.0f} ms (+ {scan_s * 1e3:.1f} ms of scan) "
+        f"overhead: {len(times)} scenes of {item_s * 1e3:.1f} ms ({scan_s * 1e3:.1f} of them scan) "
         f"in {took_s:.1f} s, {took_s / ideal_s:.3f} times the work by {CORES} cores "
         f"(wanted {OVERHEAD} at most); processor time of all processes: "
-        f"{cpu_s / (WORK_S + max(0.0, scan_s)):.3f} times the work"
+        f"{cpu_s / item_s:.3f} times the work"
     )
     print(f"analyzers at work: {stage.use or 0:.3f} of their time (wanted {BUSY})")
+
+
+def _worked(rounds: int) -> float:
+    """How long a scene's work takes where each core does it."""
+    with multiprocessing.get_context("spawn").Pool(CORES) as pool:
+        pool.map(synthetic.work, [rounds] * 4 * CORES, 1)
+        began = time.monotonic()
+        pool.map(synthetic.work, [rounds] * 100 * CORES, 1)
+        return (time.monotonic() - began) / 100
 
 
 def _clip(path: Path) -> Path:
@@ -264,7 +277,7 @@ def frames(folder: Path, address: str, videos: int, *, per_scene: int) -> None:
     """The most that lay in the object store, and what was spilled."""
     scene = per_scene * synthetic.WIDTH * synthetic.HEIGHT * 3
     files = synthetic.write(folder, videos, max(1, 100_000_000 // scene))
-    synthetic.register(0.0)
+    synthetic.register(0)
     ray = {"address": address, "ship": "nothing", "scans_max": CORES, "cpus_per_scan": 0.5}
     ray |= {"cpus_per_analyzer": 0.5, "analyzers_max": 1}
     options: dict[str, Any] = {**PLAIN, "sampling": {"frames": per_scene}}

@@ -17,7 +17,7 @@ from toolkit.records import Cut, Video
 from toolkit.stages.decode import Colours, Decoder, FrameStream
 from toolkit.stages.scenes import DetectorPass, SceneDetector
 
-__all__ = ["register", "write"]
+__all__ = ["register", "rounds_in", "work", "write"]
 
 Image = npt.NDArray[np.uint8]
 WIDTH, HEIGHT = 448, 448
@@ -111,15 +111,27 @@ def write(folder: Path, files: int, scenes: int) -> list[Path]:
     return paths
 
 
-def register(work_s: float) -> None:
-    """Make the decoder and detector known, and an analyzer that works so long on a scene."""
+def work(rounds: int) -> None:
+    """The same computation each time, however long it takes where others work beside it."""
+    for _ in range(rounds):
+        sum(range(200))
+
+
+def rounds_in(seconds: float) -> int:
+    """How many rounds of work take so long on one core, about."""
+    began, some = time.thread_time(), 20_000
+    work(some)
+    return round(some * seconds / (time.thread_time() - began))
+
+
+def register(rounds: int) -> None:
+    """Make the decoder and detector known, and an analyzer that works so much on a scene."""
 
     class Burn(FunctionAnalyzer):
         batch_size = 8  # as analyzers with a model have, or more
 
     def burn(frames: tk.Frames) -> dict[str, Any]:
-        end = time.thread_time() + work_s
-        while time.thread_time() < end:
+        for _ in range(rounds):  # as in work(), which workers do not have
             sum(range(200))
         return {"pixels": frames.rgb.nbytes}
 
