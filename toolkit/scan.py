@@ -210,6 +210,7 @@ class Scan:
         Between two frames decoding empties the processor's caches, of our code as well.
         """
         most = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // self._frame_bytes))
+        image_format = self._detector.image_format
         while True:
             batch = []
             for frame in islice(stream, most):
@@ -218,7 +219,6 @@ class Scan:
                 batch.append(frame)
             if not batch:
                 return
-            image_format = self._detector.image_format
             images = [frame.small(width, height, image_format) for frame in batch]
             yield from zip(batch, images, strict=True)
 

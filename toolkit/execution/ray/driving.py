@@ -27,13 +27,13 @@ __all__ = ["RayEngine"]
 
 log = logging.getLogger(__name__)
 _STARTING_S = 20.0  # until workers are up, nobody knows how much room they leave
-_DEPTH = 2  # calls on an analyzer at once: the next batch is there when it is done with one
+_DEPTH = 3  # calls on an analyzer at once: the next batch is there when it is done with one
 
 
 class RayEngine(LocalEngine):
     """One run, driven from here and done elsewhere.
 
-    A thread stands for one call at a time on one worker (two on an analyzer), so that queues,
+    A thread stands for one call at a time on one worker (three on an analyzer), so that queues,
     order, counts and rows are those of the local engine. Frames are references here.
 
     Args:
