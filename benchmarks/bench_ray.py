@@ -1,7 +1,7 @@
 """The engine on Ray beside the work itself, on a cluster of this machine.
 
-- overhead: scenes of 50 ms of work, against the work (and the scans') divided by the cores; how
-  much of their time the analyzers were at work, by their own clocks;
+- overhead: scenes of about 50 ms of work, against the same work by as many processes as there are
+  cores (and the scans'); how much of their time the analyzers were at work, by their own clocks;
 - scans: films of real footage (720p), then short clips (rendered, 360p), scanned by as many
   workers as there are cores, against as many processes by hand;
 - frames: videos of 100 MB of frames through a small object store, against the bound that

@@ -7,7 +7,7 @@ import random
 import socket
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,16 +59,27 @@ def guarded_client(guarded: Mongod) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 @pytest.fixture
-def lifetime(guarded_client: MongoClient[dict[str, Any]]) -> Iterator[Callable[[int], object]]:
-    """Sets for how many seconds transactions that begin from now on may stay open."""
+def short_lives(guarded_client: MongoClient[dict[str, Any]]) -> Iterator[None]:
+    """Transactions that begin from now on may stay open for two seconds."""
     name = "transactionLifetimeLimitSeconds"
     was = guarded_client.admin.command({"getParameter": 1, name: 1})[name]
+    guarded_client.admin.command({"setParameter": 1, name: 2})
+    yield
+    guarded_client.admin.command({"setParameter": 1, name: was})
 
-    def limit(seconds: int) -> object:
-        return guarded_client.admin.command({"setParameter": 1, name: seconds})
 
-    yield limit
-    limit(was)
+@pytest.fixture
+def impatient(guarded: Mongod, database: str, tmp_path: Path) -> Iterator[Store]:
+    """A store that waits for its server for half a second."""
+    with opener(guarded, database, tmp_path, timeout_s=0.5)() as store:
+        yield store
+
+
+@pytest.fixture
+def session(guarded_client: MongoClient[dict[str, Any]]) -> Iterator[ClientSession]:
+    """Of another writer."""
+    with guarded_client.start_session() as session:
+        yield session
 
 
 def attempt(**options: Any) -> StoreError:
@@ -185,74 +196,60 @@ class TestTrouble:
             store.save(batch)
             assert store.count(Scene) == store.count(Answer) == 1
 
+    @pytest.mark.usefixtures("short_lives")
     @pytest.mark.parametrize("size", [1, 10])
     def test_a_writer_that_was_killed_is_waited_for(
         self,
-        guarded: Mongod,
         guarded_client: MongoClient[dict[str, Any]],
-        lifetime: Callable[[int], object],
+        impatient: Store,
+        session: ClientSession,
         database: str,
-        tmp_path: Path,
         size: int,
     ) -> None:
         """Its transaction stays open until the server ends it, longer than timeout_s."""
         batch = [scene(index=i) for i in range(size)]
-        lifetime(2)
-        with (
-            opener(guarded, database, tmp_path, timeout_s=0.5)() as store,
-            guarded_client.start_session() as session,
-        ):
-            session.start_transaction()
-            leave_open(store, guarded_client[database], batch, session)
-            store.save(batch)
-            assert store.find(Scene) == batch
-            with pytest.raises(PyMongoError) as ended:
-                session.commit_transaction()
-            assert getattr(ended.value, "code", None) == 251  # NoSuchTransaction
+        session.start_transaction()
+        leave_open(impatient, guarded_client[database], batch, session)
+        impatient.save(batch)
+        assert impatient.find(Scene) == batch
+        with pytest.raises(PyMongoError) as ended:
+            session.commit_transaction()
+        assert getattr(ended.value, "code", None) == 251  # NoSuchTransaction
 
+    @pytest.mark.usefixtures("short_lives")
     def test_deleting_waits_for_a_writer_that_was_killed(
         self,
-        guarded: Mongod,
         guarded_client: MongoClient[dict[str, Any]],
-        lifetime: Callable[[int], object],
+        impatient: Store,
+        session: ClientSession,
         database: str,
-        tmp_path: Path,
     ) -> None:
-        lifetime(2)
-        with (
-            opener(guarded, database, tmp_path, timeout_s=0.5)() as store,
-            guarded_client.start_session() as session,
-        ):
-            store.save([scene(index=i) for i in range(2500)])  # more than one command deletes
-            session.start_transaction()
-            guarded_client[database]["scenes"].update_many(
-                {"index": {"$lt": 2}}, {"$set": {"start_s": 0.5}}, session=session
-            )
-            assert store.delete(Scene, video_id=scene().video_id) == 2500
-            assert store.count(Scene) == 0
-            session.abort_transaction()
+        impatient.save([scene(index=i) for i in range(2500)])  # more than one command deletes
+        session.start_transaction()
+        guarded_client[database]["scenes"].update_many(
+            {"index": {"$lt": 2}}, {"$set": {"start_s": 0.5}}, session=session
+        )
+        assert impatient.delete(Scene, video_id=scene().video_id) == 2500
+        assert impatient.count(Scene) == 0
+        session.abort_transaction()
 
     def test_a_writer_that_never_ends_is_an_error(
         self,
-        guarded: Mongod,
         guarded_client: MongoClient[dict[str, Any]],
+        impatient: Store,
+        session: ClientSession,
         database: str,
-        tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("toolkit_store_mongodb.server._ABANDONED_S", 0.5)
-        with (
-            opener(guarded, database, tmp_path, timeout_s=0.5)() as store,
-            guarded_client.start_session() as session,
-        ):
-            with session.start_transaction():
-                leave_open(store, guarded_client[database], [scene()], session)
-                with pytest.raises(StoreError, match="others wrote the same records") as caught:
-                    store.save([scene()])
-                assert caught.value.retriable
-                session.abort_transaction()
-            store.save([scene()])
-            assert store.count(Scene) == 1
+        with session.start_transaction():
+            leave_open(impatient, guarded_client[database], [scene()], session)
+            with pytest.raises(StoreError, match="others wrote the same records") as caught:
+                impatient.save([scene()])
+            assert caught.value.retriable
+            session.abort_transaction()
+        impatient.save([scene()])
+        assert impatient.count(Scene) == 1
 
     def test_more_threads_than_connections(self, alone: Mongod, database: str) -> None:
         with opener(alone, database, Path(), pool_size=1)() as store, ThreadPoolExecutor(8) as pool:
