@@ -23,7 +23,12 @@ class PyAVOptions(Options):
 
     neutral: ClassVar[frozenset[str]] = frozenset({"threads"})
 
-    threads: int = Field(default=0, ge=0, description="Decoding threads a file; 0 for one a core.")
+    threads: int = Field(
+        default=0,
+        ge=0,
+        description="Decoding threads a file; 0: as many as it has cores, which in a run of many"
+        " files is its share of them.",
+    )
     skip_nonref: bool = Field(
         default=False,
         description="Leave out frames that no other frame builds on: about a third faster with"
@@ -57,5 +62,4 @@ def _make(options: PyAVOptions, context: Context) -> Decoder:
     from toolkit_decode_pyav.decoder import PyAVDecoder
 
     # FFmpeg would take one more, of cores that a container may not use: no faster, and dearer.
-    threads = options.threads or min(_MOST_THREADS, context.cores)
-    return PyAVDecoder(options.model_copy(update={"threads": threads}))
+    return PyAVDecoder(options, lambda: min(_MOST_THREADS, context.cores))

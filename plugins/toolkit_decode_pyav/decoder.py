@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +30,19 @@ __all__ = ["PyAVDecoder"]
 
 
 class PyAVDecoder(Decoder):
-    """Decodes through PyAV. It holds nothing open between calls."""
+    """Decodes through PyAV. It holds nothing open between calls.
 
-    def __init__(self, options: PyAVOptions) -> None:
+    Args:
+        options: How.
+        cores: How many threads decode a file, where the options leave that open; 0 for as many as
+            FFmpeg likes.
+    """
+
+    def __init__(self, options: PyAVOptions, cores: Callable[[], int] = lambda: 0) -> None:
         import av  # noqa: F401  that a missing library shows when the decoder is made
 
         self._options = options
+        self._cores = cores
 
     def probe(self, path: Path) -> Video:
         return read_metadata(path)
@@ -44,7 +51,7 @@ class PyAVDecoder(Decoder):
     def open(self, path: Path) -> Iterator[PyAVStream]:
         with opened(path, self._options.hardware) as (container, stream):
             stream.thread_type = "AUTO"
-            stream.thread_count = self._options.threads
+            stream.thread_count = self._options.threads or self._cores()
             if self._options.skip_nonref:
                 stream.codec_context.skip_frame = "NONREF"
             yield PyAVStream(container, stream, path)

@@ -7,25 +7,32 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["cores"]
+__all__ = ["cores", "keep_to"]
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUP = Path("/proc/self/cgroup")
+_most = math.inf
+
+
+def keep_to(share: float) -> None:
+    """From now on this process has no more cores than these: others work beside it."""
+    global _most  # noqa: PLW0603 - there is one process
+    _most = share
 
 
 def cores() -> int:
     """Cores that this process may use, which in a container are often fewer than there are.
 
-    The least of the cores it may run on (its affinity, which is also how `numactl` and container
-    runtimes bind it to NUMA nodes) and the CPU time it is allowed (the quota of its cgroup and of
-    those around it), rounded up. On which of its nodes threads run is left to the operating system:
-    it keeps a thread near its memory by itself.
+    The least of its share where it has one, of the cores it may run on (its affinity, which is also
+    how `numactl` and container runtimes bind it to NUMA nodes) and the CPU time it is allowed (the
+    quota of its cgroup and of those around it), rounded up. On which of its nodes threads run is
+    left to the operating system: it keeps a thread near its memory by itself.
     """
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
     else:
         count = os.cpu_count() or 1
-    return max(1, math.ceil(min(count, allowed(_CGROUPS, _OWN_GROUP))))
+    return max(1, math.ceil(min(_most, count, allowed(_CGROUPS, _OWN_GROUP))))
 
 
 def allowed(root: Path, own: Path) -> float:

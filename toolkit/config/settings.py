@@ -235,8 +235,8 @@ class Execution(Section):
 
         Files side by side win over threads within one file, for whatever is not decoding runs on
         one core a file. More than four gain nothing: there Python itself becomes the limit, which
-        runs one thread at a time. Each decoder has threads for all cores as well, so that a large
-        file that is left alone uses all of them, and sizes need not be looked at.
+        runs one thread at a time. In a run of many files these share the cores, long ones excepted;
+        in one of few each decoder has threads for all of them, for the last may be left alone.
         """
         return min(max(1, files), self.scan_threads or min(cores(), 4))
 

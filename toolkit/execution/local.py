@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from toolkit.acquire import Skipped
+from toolkit.config.machine import cores
 from toolkit.errors import CancelledError, ModelError, ToolkitError
 from toolkit.execution.channel import Channel
 from toolkit.execution.feed import Feed
@@ -31,10 +32,12 @@ from toolkit.stages.download import Playlist
 from toolkit.stages.effort import Effort
 from toolkit.work import Trouble, Work
 
-__all__ = ["LocalEngine"]
+__all__ = ["MANY", "LocalEngine"]
 
 _PATIENCE_S = 0.05  # how long a batch waits to fill up
 _SAVE_BATCH = 64
+MANY = 8
+"""Files for each that is scanned at once, from which on all are busy nearly to the end."""
 
 
 class LocalEngine(Supervisor):
@@ -82,8 +85,10 @@ class LocalEngine(Supervisor):
     def _crowds(self, files: int) -> tuple[int, int, list[int]]:
         """How many threads fetch, scan, and look with each analyzer, to begin with."""
         options = self.pipeline.settings.execution
-        fetchers = min(options.download_threads, max(1, files))
-        return fetchers, options.scans(files), [1] * len(self.pipeline.crew.analyzers)
+        fetchers, scanners = min(options.download_threads, max(1, files)), options.scans(files)
+        if files >= MANY * scanners:
+            self.pipeline.crew.readers.share = cores() / scanners
+        return fetchers, scanners, [1] * len(self.pipeline.crew.analyzers)
 
     def start(self) -> None:
         """Write the run's first rows and start its threads.

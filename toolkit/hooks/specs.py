@@ -60,7 +60,6 @@ class Context:
     Attributes:
         workspace: Folder for what the toolkit keeps; it exists.
         base: Folder that relative paths in options start from: that of the config file.
-        cores: CPU cores that may be used, which a container's limits make fewer than there are.
         vocabulary: The labels that ``[tags] vocabulary`` names; without, it has none.
         embeddings: ``embeddings()`` gives vectors of texts, by the embedder that ``[embedding]
             plugin`` names, to whoever closes them again; it raises where there is none.
@@ -68,9 +67,17 @@ class Context:
 
     workspace: Path
     base: Path
-    cores: int = field(default_factory=cores)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     embeddings: Callable[[], Embeddings] = _no_embedder
+
+    @property
+    def cores(self) -> int:
+        """CPU cores that may be used now; ask when there is something to do.
+
+        A container's limits make them fewer than there are, and a file that is read beside others
+        has its share.
+        """
+        return cores()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit import errors
+from toolkit.config.machine import keep_to
 from toolkit.errors import LimitError, ToolkitError
 from toolkit.isolation import limits, memory, wire
 from toolkit.isolation.reading import Pair, Task, Tools
@@ -108,6 +109,7 @@ def _serve(parent: socket.socket, mouth: _Mouth) -> None:
         try:
             if task.paired and tools:
                 pair = pair or tools.made()
+            keep_to(task.cores)
             limits.hold(task.allowed)
             for item in task.job(pair, task.file, *task.arguments, Cancel()):
                 mouth.say("item", item)

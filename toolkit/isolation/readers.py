@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from toolkit.config import Settings
+from toolkit.config.machine import cores
 from toolkit.errors import DecodeError, ToolkitError
 from toolkit.hooks.manager import Made, PluginManager
 from toolkit.hooks.specs import Context
@@ -40,6 +42,7 @@ class Readers:
     Attributes:
         pair: Both, in this process, where there are both.
         settings: Of the settings, what jobs need: no secret is among it.
+        share: Cores for each file, where so many are read side by side that all are busy.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Readers:
         detector: Made[SceneDetector] | None = None,
     ) -> None:
         self.pair: Pair | None = None
+        self.share = math.inf
         self._apart = settings.decode.isolate and SUPPORTED
         self.settings = Settings(
             decode=settings.decode,
@@ -147,7 +151,9 @@ class Readers:
                 update = {"path": str(plain)}
                 file = file.model_copy(update=update) if isinstance(file, Video) else plain
             level = logging.getLogger("toolkit").getEffectiveLevel()
-            task = Task(job, file, arguments, allowed, level, paired=self._tools is not None)
+            task = Task(
+                job, file, arguments, allowed, self.cores(file), level, self._tools is not None
+            )
             watch = Watch(self._options.stall_s + patience_s, self._options.most_s)
             try:
                 with self._turn(cancel, brief=brief):
@@ -155,6 +161,15 @@ class Readers:
             except ToolkitError as error:
                 error.message = error.message.replace(str(plain), str(path))
                 raise
+
+    def cores(self, file: Path | Video) -> int:
+        """How many cores a file should be read by; a long one by all, for it may be the last.
+
+        Threads within a file cost more than files side by side: a decoder's wait for each other.
+        """
+        long_s = self.settings.execution.chunk_s or math.inf
+        is_short = isinstance(file, Video) and (file.duration_s or 0.0) <= long_s
+        return max(1, math.floor(min(cores(), self.share))) if is_short else cores()
 
     @contextmanager
     def _turn(self, cancel: Cancel, *, brief: bool) -> Iterator[None]:

@@ -77,12 +77,13 @@ class Tools:
 
 @dataclass(frozen=True)
 class Task:
-    """One file, what is to be done with it, whether that takes tools, and what else."""
+    """One file, what is to be done with it, on how many cores, and whether that takes tools."""
 
     job: Job[Any]
     file: Path | Video
     arguments: tuple[Any, ...]
     allowed: Allowance
+    cores: int
     log_level: int
     paired: bool
 

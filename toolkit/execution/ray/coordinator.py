@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit import logs
+from toolkit.execution.local import MANY
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.ray.driving import RayEngine
 from toolkit.execution.ray.keys import Keys, RayCrew, Role
@@ -92,9 +94,10 @@ class Coordinator:
         logs.set_up(settings.logging, settings.privacy, settings.redaction, settings.base)
         context = ray.get_runtime_context()
         me, home = context.current_actor, str(context.get_node_id())
+        many = len(self._given) >= MANY * ray.cluster_resources().get("CPU", math.inf)
 
         def order(role: Role, place: int) -> Order:
-            return Order(self._row.id, self._parcel, self._keys, role, place, me, home)
+            return Order(self._row.id, self._parcel, self._keys, role, place, me, home, many)
 
         private.made(settings.workspace)
         made = plugins.make(Store, "store", settings.store.plugin, settings)

@@ -23,6 +23,7 @@ class Order:
         place: Which analyzer it is.
         coordinator: The handle of the run's coordinator.
         home: The node where the workspace is.
+        many: Whether there are files enough to keep all cores of the cluster busy with a scan each.
     """
 
     run_id: str
@@ -32,3 +33,4 @@ class Order:
     place: int
     coordinator: Any
     home: str
+    many: bool

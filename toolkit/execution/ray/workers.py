@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 from toolkit import logs
 from toolkit.acquire import Skipped
+from toolkit.config.machine import keep_to
 from toolkit.errors import (
     AnalysisError,
     DecodeError,
@@ -62,6 +64,8 @@ class Worker:
         logs.set_up(quiet, settings.privacy, settings.redaction, settings.base)
         self._store = RemoteStore(order.coordinator)
         crew = RayCrew(settings, plugins, order.keys, self._store, order.role, order.place)
+        if order.role == "scan" and order.many:
+            crew.readers.share = settings.ray.cpus_per_scan
         self._order = order
         self._cancel = Cancel()  # nobody sets it: who cancels a run ends its processes
         self._pipeline = Pipeline(settings, plugins, crew)
@@ -144,6 +148,8 @@ class Worker:
         trouble: ToolkitError | None = None
         try:
             video = self._here(source, video)
+            keep_to(math.inf)  # of the file before no more
+            keep_to(self._pipeline.crew.readers.cores(video))
             if not known:
                 self._store.unknown = frozenset({Scene, Answer, Completion})
             works = (
