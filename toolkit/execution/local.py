@@ -17,7 +17,6 @@ from contextlib import suppress
 from typing import Any
 
 from toolkit.acquire import Skipped
-from toolkit.config.machine import cores
 from toolkit.errors import CancelledError, ModelError, ToolkitError
 from toolkit.execution.channel import Channel
 from toolkit.execution.feed import Feed
@@ -32,12 +31,10 @@ from toolkit.stages.download import Playlist
 from toolkit.stages.effort import Effort
 from toolkit.work import Trouble, Work
 
-__all__ = ["MANY", "LocalEngine"]
+__all__ = ["LocalEngine"]
 
 _PATIENCE_S = 0.05  # how long a batch waits to fill up
 _SAVE_BATCH = 64
-MANY = 8
-"""Files for each that is scanned at once, from which on all are busy nearly to the end."""
 
 
 class LocalEngine(Supervisor):
@@ -68,10 +65,7 @@ class LocalEngine(Supervisor):
         fetchers, scanners, lookers = self._sizes = self._crowds(files)
         before = [scanners + sum(lookers[:place]) for place in range(len(lookers) + 1)]
         self._videos = Channel[Way](options.video_queue, self.cancel, fetchers)
-        self._looks = [
-            Channel[Work](options.scene_queue, self.cancel, before[place])
-            for place in range(len(lookers))
-        ]
+        self._looks = [Channel[Work](options.scene_queue, self.cancel, n) for n in before[:-1]]
         self._results = Channel[Work](options.save_queue, self.cancel, before[-1], drain=True)
         self._complete = Channel[Way](sys.maxsize, self.cancel, scanners + 1)
         self._queues: dict[str, Sequence[Feed | Channel[Any]]] = {
@@ -85,9 +79,9 @@ class LocalEngine(Supervisor):
     def _crowds(self, files: int) -> tuple[int, int, list[int]]:
         """How many threads fetch, scan, and look with each analyzer, to begin with."""
         options = self.pipeline.settings.execution
-        fetchers, scanners = min(options.download_threads, max(1, files)), options.scans(files)
-        if files >= MANY * scanners:
-            self.pipeline.crew.readers.share = cores() / scanners
+        scanners = options.scans(files)
+        self.pipeline.crew.readers.expect(files, scanners)
+        fetchers = min(options.download_threads, max(1, files))
         return fetchers, scanners, [1] * len(self.pipeline.crew.analyzers)
 
     def start(self) -> None:

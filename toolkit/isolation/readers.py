@@ -25,10 +25,12 @@ from toolkit.stages.decode import Decoder
 from toolkit.stages.scenes import SceneDetector
 from toolkit.vault.files import opened
 
-__all__ = ["Readers"]
+__all__ = ["MANY", "Readers"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+MANY = 8
+"""Files for each that is read at once, from which on all are busy nearly to the end."""
 
 
 class Readers:
@@ -104,6 +106,10 @@ class Readers:
         if self.pair:
             self.pair.decoder.close()
             self.pair.detector.close()
+
+    def expect(self, files: int, at_once: int) -> None:
+        """So many files are to come, and so many of them are read side by side."""
+        self.share = cores() / at_once if files >= MANY * at_once else math.inf
 
     def start(self) -> None:
         """Have a process ready soon, if there is none."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit import logs
-from toolkit.execution.local import MANY
 from toolkit.execution.progress import Event, Progress
 from toolkit.execution.ray.driving import RayEngine
 from toolkit.execution.ray.keys import Keys, RayCrew, Role
@@ -23,6 +22,7 @@ from toolkit.execution.ray.remote import RemotePipeline
 from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.stores import PatientStore
 from toolkit.execution.trace import Span
+from toolkit.isolation.readers import MANY
 from toolkit.records import Record, Run
 from toolkit.sources import Expanded
 from toolkit.stages import private
