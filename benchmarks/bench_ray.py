@@ -1,7 +1,9 @@
 """The engine on Ray beside the work itself, on a cluster of this machine.
 
-- overhead: scenes of about 50 ms of work, against the same work by as many processes as there are
-  cores (and the scans'); how much of their time the analyzers were at work, by their own clocks;
+- overhead: scenes of about 50 ms of work, against that work (and the scans') divided by the cores:
+  the processor time that it took in the run itself, for a machine that others share is a tenth
+  faster or slower a minute later, beside what it takes by as many processes as there are cores;
+  how much of their time the analyzers were at work, by their own clocks;
 - scans: films of real footage (720p), then short clips (rendered, 360p), scanned by as many
   workers as there are cores, against as many processes by hand;
 - frames: videos of 100 MB of frames through a small object store, against the bound that
@@ -111,12 +113,15 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
         times, used = _followed(run, "scene", processors)
     first = len(times) // 10
     took_s = times[-1] - times[first]
-    item_s = (before_s + _worked(rounds)) / 2 + scan_s
+    by_hand_s = (before_s + _worked(rounds)) / 2
+    work_s = [row["work_s"] for row in run.scenes["signals"]]
+    item_s = sum(work_s) / len(work_s) + scan_s
     ideal_s = (len(times) - 1 - first) * item_s / CORES
     stage = run.progress.stages["analyze"]
     cpu_s = (used[-1] - used[first]) / (len(times) - 1 - first)
     print(
-        f"overhead: {len(times)} scenes of {item_s * 1e3:.1f} ms ({scan_s * 1e3:.1f} of them scan) "
+        f"overhead: {len(times)} scenes of {item_s * 1e3:.1f} ms ({scan_s * 1e3:.1f} of them "
+        f"scan; their work by hand {by_hand_s * 1e3:.1f}) "
         f"in {took_s:.1f} s, {took_s / ideal_s:.3f} times the work by {CORES} cores "
         f"(wanted {OVERHEAD} at most); processor time of all processes: "
         f"{cpu_s / item_s:.3f} times the work"

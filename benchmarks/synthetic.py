@@ -111,17 +111,18 @@ def write(folder: Path, files: int, scenes: int) -> list[Path]:
     return paths
 
 
-def work(rounds: int) -> None:
-    """The same computation each time, however long it takes where others work beside it."""
+def work(rounds: int) -> float:
+    """The same computation each time; the seconds of a processor that it took."""
+    began_s = time.thread_time()
     for _ in range(rounds):
         sum(range(200))
+    return time.thread_time() - began_s
 
 
 def rounds_in(seconds: float) -> int:
     """How many rounds of work take so long on one core, about."""
-    began, some = time.thread_time(), 20_000
-    work(some)
-    return round(some * seconds / (time.thread_time() - began))
+    some = 20_000
+    return round(some * seconds / work(some))
 
 
 def register(rounds: int) -> None:
@@ -131,8 +132,7 @@ def register(rounds: int) -> None:
         batch_size = 8  # as analyzers with a model have, or more
 
     def burn(frames: tk.Frames) -> dict[str, Any]:
-        work(rounds)
-        return {"pixels": frames.rgb.nbytes}
+        return {"pixels": frames.rgb.nbytes, "work_s": work(rounds)}
 
     tk.register(tk.DecoderPlugin(name="blank", factory=lambda *_: Blank()))
     tk.register(tk.SceneDetectorPlugin(name="counted", factory=lambda *_: Counted()))

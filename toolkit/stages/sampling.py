@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from bisect import bisect_left
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
@@ -240,15 +241,7 @@ class Reservoir:
                 rank = quality.sharpness(self._luma(kept)), -place
                 best[bin_] = max(rank, best.get(bin_, rank))
             return [wanted[-place] for _, place in best.values()]
-        # A centre halfway between two frames takes the earlier one, or two centres could take the
-        # same frame; floating point must not decide it, hence the rounding.
-        chosen = {
-            min(
-                range(len(times)),
-                key=lambda i: round(abs(times[i] - (start_s + (n + 0.5) * width)), 9),
-            )
-            for n in range(count)
-        }
+        chosen = {_nearest(times, start_s + (n + 0.5) * width) for n in range(count)}
         return [wanted[place] for place in sorted(chosen)]
 
     def _without_repeats(self, chosen: Sequence[Kept]) -> list[Kept]:
@@ -257,6 +250,17 @@ class Reservoir:
             if not quality.same(self._luma(stay[-1]), self._luma(kept)):
                 stay.append(kept)
         return stay
+
+
+def _nearest(times: Sequence[float], at_s: float) -> int:
+    """The place of the time that is nearest, of two or more that ascend.
+
+    Halfway between two it is the earlier one, or two centres of bins could take the same frame;
+    floating point must not decide it, hence the rounding.
+    """
+    after = min(max(1, bisect_left(times, at_s)), len(times) - 1)
+    nearer = round(times[after] - at_s, 9) < round(at_s - times[after - 1], 9)
+    return after if nearer else after - 1
 
 
 def _ages(dense: int) -> list[tuple[int, int]]:

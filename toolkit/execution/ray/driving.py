@@ -169,6 +169,8 @@ class RayEngine(LocalEngine):
             return
         room = functools.cache(self._agency.room)
         for pool in pools:
+            if pool.stage == "analyze" and (workers := len(pool.working)) > 1:
+                self._looks[pool.place].sharers = workers * _DEPTH
             done = progress.stages[pool.stage]
             item_s = done.seconds / done.done * self._size(pool) if done.done else 0.0
             for _ in range(pool.wants(self._backlog(pool), item_s, room)):
