@@ -33,7 +33,7 @@ import scanning
 import synthetic
 import toolkit as tk
 from toolkit.execution.ray.bundles import BUNDLE_BYTES
-from toolkit.execution.ray.machine import LAZILY
+from toolkit.execution.ray.machine import LAZILY, RAY
 from toolkit.testing.clips import Shot, write_film
 from toolkit.testing.world import ClipTruth
 
@@ -42,7 +42,7 @@ STORE_BYTES = 10**9
 WORK_S = 0.05
 OVERHEAD, SCANS, BUSY = 1.05, 0.95, 0.95
 PLAIN: dict[str, Any] = {
-    "decode": {"plugin": "blank"},
+    "decode": {"plugin": "blank", "isolate": False},  # as in a worker on Ray
     "scenes": {"plugin": "counted", "thumbnail_width": 0},
     "analysis": {"plugin": ()},
     "tags": {"plugin": ()},
@@ -62,7 +62,7 @@ def main() -> None:
 
     # As a cluster of this machine is started.
     paths = [str(LAZILY), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    os.environ.update(RAY, PYTHONPATH=os.pathsep.join(paths))
     arguments = {
         "num_cpus": CORES,
         "object_store_memory": STORE_BYTES,
@@ -94,9 +94,10 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
     options: dict[str, Any] = {**PLAIN, "sampling": SMALL}
     synthetic.register(0)
     began = time.process_time()
-    tk.analyze(files[:4], workspace=folder / "hand", progress=False, **options)
-    scan_s = (time.process_time() - began) / 200
+    tk.analyze(files[:10], workspace=folder / "hand", progress=False, **options)
+    scan_s = (time.process_time() - began) / 500
     rounds = synthetic.rounds_in(WORK_S)
+    rounds = round(rounds * WORK_S / _worked(rounds))  # with all cores at work
     synthetic.register(rounds)
     before_s = _worked(rounds)
     ray = {
@@ -114,11 +115,11 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
     first = len(times) // 10
     took_s = times[-1] - times[first]
     by_hand_s = (before_s + _worked(rounds)) / 2
-    work_s = [row["work_s"] for row in run.scenes["signals"]]
+    work_s = [row["work_s"] for row in run.scenes["signals"]][first + 1 :]
     item_s = sum(work_s) / len(work_s) + scan_s
-    ideal_s = (len(times) - 1 - first) * item_s / CORES
+    ideal_s = len(work_s) * item_s / CORES
     stage = run.progress.stages["analyze"]
-    cpu_s = (used[-1] - used[first]) / (len(times) - 1 - first)
+    cpu_s = (used[-1] - used[first]) / len(work_s)
     print(
         f"overhead: {len(times)} scenes of {item_s * 1e3:.1f} ms ({scan_s * 1e3:.1f} of them "
         f"scan; their work by hand {by_hand_s * 1e3:.1f}) "
@@ -216,7 +217,7 @@ class Processors:
 
     def _watch(self) -> None:
         self._look()
-        while not self._stop.wait(0.5):  # to look takes 4 ms of a core
+        while not self._stop.wait(2.0):  # to look takes 4 ms of a core
             self._look()
 
     def _look(self) -> None:

@@ -105,7 +105,7 @@ class _Pass(DetectorPass):
 def write(folder: Path, files: int, scenes: int) -> list[Path]:
     """Files of so many scenes each."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{number}.blank" for number in range(files)]
+    paths = [folder / f"{number:05}.blank" for number in range(files)]
     for path in paths:
         path.write_text(f"{scenes} {path.stem}\n")
     return paths

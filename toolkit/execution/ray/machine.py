@@ -24,7 +24,16 @@ from toolkit.config import Settings, redact
 from toolkit.errors import ClusterError
 from toolkit.stages.private import made, opened
 
-__all__ = ["LAZILY", "Cluster", "cluster", "end", "folder_of", "read_cluster", "write_cluster"]
+__all__ = [
+    "LAZILY",
+    "RAY",
+    "Cluster",
+    "cluster",
+    "end",
+    "folder_of",
+    "read_cluster",
+    "write_cluster",
+]
 
 LAZILY = Path(__file__).with_name("lazily")
 """Goes before other places in the module path of whatever imports Ray: see what is in there."""
@@ -183,17 +192,29 @@ def _environment(settings: Settings, token_file: Path) -> dict[str, str]:
         ),
         "PYTHONPATH": os.pathsep.join([str(LAZILY), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    return _WAITS | environment
+    return RAY | environment
 
 
-# Ray gives some of its own processes half a minute to start, which a busy machine may need longer
-# for; and it would start workers before anybody has asked for one.
-_WAITS = {
+RAY = {
+    # Ray gives some of its own processes half a minute to start, which a busy machine may need
+    # longer for; and it would start workers before anybody has asked for one.
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "240",
     "RAY_gcs_server_port_wait_time_s": "240",
     "RAY_raylet_start_wait_time_s": "240",
     "RAY_worker_register_timeout_seconds": "240",
     "RAY_agent_register_timeout_ms": "240000",
     "RAY_prestart_worker_first_driver": "0",
+    # Its processes look around from time to time, as often as a large cluster needs it: on one
+    # machine that took a hundredth of two cores.
+    "RAY_raylet_report_resources_period_milliseconds": "500",
+    "RAY_raylet_check_gc_period_milliseconds": "1000",
+    "RAY_kill_idle_workers_interval_ms": "1000",
+    "RAY_object_manager_timer_freq_ms": "500",
+    "RAY_task_events_report_interval_ms": "5000",
+    "RAY_DASHBOARD_AGENT_CHECK_PARENT_INTERVAL_S": "2",
+    "EVENT_AGENT_REPORT_INTERVAL_SECONDS": "1",
+    "REPORTER_UPDATE_INTERVAL_MS": "10000",
 }
+"""What Ray's processes on a cluster of this machine find in their environment, unless they are told
+otherwise."""
 _NOT_PASSED_ON = frozenset({"RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_JOB_CONFIG_JSON_ENV_VAR"})
