@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BUNDLE_BYTES", "Bundle", "Bundler", "Held", "Lot", "Picked", "frames_in"]
 
-BUNDLE_BYTES = 5_000_000
+BUNDLE_BYTES = 10_000_000
 """Most bytes of frames in a bundle of several scenes."""
 _SCENES = 16
 _WAIT_S = 0.3  # how old a bundle gets until the next scene closes it

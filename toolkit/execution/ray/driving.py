@@ -12,6 +12,7 @@ from typing import Any
 from toolkit.errors import CancelledError, ClusterError
 from toolkit.execution.channel import Channel
 from toolkit.execution.local import LocalEngine
+from toolkit.execution.ray.bundles import BUNDLE_BYTES
 from toolkit.execution.ray.hands import Hand, spent
 from toolkit.execution.ray.metrics import Gauges
 from toolkit.execution.ray.pools import Agency, Pool
@@ -27,6 +28,7 @@ __all__ = ["RayEngine"]
 
 log = logging.getLogger(__name__)
 _STARTING_S = 20.0  # until workers are up, nobody knows how much room they leave
+_CALL_S = 1.0  # of work is worth a call, which takes some milliseconds by itself
 _DEPTH = 3  # calls on an analyzer at once: the next batch is there when it is done with one
 
 
@@ -61,6 +63,9 @@ class RayEngine(LocalEngine):
         self._tagger = tagger
         self._gauges = Gauges(row.id)
         pipeline.alone, pipeline.helpers = self._alone, self._helpers
+        self._batches = [job.component.batch_size for job in pipeline.crew.analyzers]
+        sampling = pipeline.settings.sampling
+        self._scene_bytes = sampling.most * sampling.max_pixels * 3
         super().__init__(pipeline, row, given, cancel)
 
     # ------------------------------------------------------------------ sizes
@@ -169,10 +174,11 @@ class RayEngine(LocalEngine):
             return
         room = functools.cache(self._agency.room)
         for pool in pools:
-            if pool.stage == "analyze" and (workers := len(pool.working)) > 1:
-                self._looks[pool.place].sharers = workers * _DEPTH
             done = progress.stages[pool.stage]
-            item_s = done.seconds / done.done * self._size(pool) if done.done else 0.0
+            item_s = done.seconds / done.done if done.done else 0.0
+            if pool.stage == "analyze":
+                self._share(pool, item_s)
+                item_s *= self._size(pool)
             for _ in range(pool.wants(self._backlog(pool), item_s, room)):
                 self._grow(pool)
                 for name, need in pool.needs.items():
@@ -180,6 +186,13 @@ class RayEngine(LocalEngine):
             pool.squeeze_in(room, self._agency.cores())
             pool.shrink()
             pool.complain()
+
+    def _share(self, pool: Pool, scene_s: float) -> None:
+        """How many scenes go to an analyzer in a call: of its batches as many as it is worth."""
+        workers, batch = len(pool.working), self._batches[pool.place]
+        most = min(_CALL_S / (batch * scene_s or 1.0), BUNDLE_BYTES / (batch * self._scene_bytes))
+        self.pipeline.crew.analyzers[pool.place].component.batch_size = batch * max(1, int(most))
+        self._looks[pool.place].sharers = workers * _DEPTH if workers > 1 else 1
 
     def _backlog(self, pool: Pool) -> int:
         """How many items wait for a stage, though the next one could take more.

@@ -222,8 +222,10 @@ class Worker:
             for work, where in zip(works, places, strict=True)
         ]
         try:
-            for _ in self._pipeline.analyze(place, full, self._cancel):
-                pass
+            batch = self._pipeline.crew.analyzers[place].component.batch_size
+            for first in range(0, len(full), batch):
+                for _ in self._pipeline.analyze(place, full[first : first + batch], self._cancel):
+                    pass
         except Exception as error:  # noqa: BLE001 - a plugin is someone else's code
             name = self._pipeline.crew.analyzers[place].name
             raise wrapped(AnalysisError, f"The analyzer '{name}'", error) from None
