@@ -24,7 +24,7 @@ from toolkit.testing.world import random_truth
 from toolkit.work import Work
 
 Submit = Callable[..., tk.RunHandle]
-SMALL, LARGE = 99_999, 3_000_000
+SMALL, LARGE = 99_999, 6_000_000
 VIDEO = Video(
     id="video-1",
     path="/a.mp4",
