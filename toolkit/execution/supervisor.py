@@ -117,7 +117,7 @@ class Supervisor(ABC):
         deadline: float | None = None
         beat = 0.0
         while alive := [thread for thread in self._threads if thread.is_alive()]:
-            alive[0].join(0.2)
+            alive[0].join(0.1)
             if self.cancel.asked and deadline is None:
                 deadline = time.monotonic() + _GRACE_S
                 self._stop()

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harmful import copied
+from sharing import register, told
 
 import toolkit as tk
 from toolkit.config.machine import cores
-from toolkit.hooks.specs import Context
-from toolkit_decode_pyav import PyAVOptions
-from toolkit_decode_pyav.decoder import PyAVDecoder
-
-
-class Telling(PyAVDecoder):
-    """Leaves beside a file how many cores there were for it."""
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(PyAVOptions(threads=1))
-        self._context = context
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Any]:
-        path.with_suffix(".cores").write_text(str(self._context.cores))
-        with super().open(path) as stream:
-            yield stream
 
 
 @pytest.mark.parametrize(
@@ -39,7 +20,7 @@ class Telling(PyAVDecoder):
 def test_files_of_a_long_run_share_the_cores(
     film: Path, workspace: Path, tmp_path: Path, files: int, long_s: float, by: int
 ) -> None:
-    tk.register(tk.DecoderPlugin(name="telling", factory=lambda _, context: Telling(context)))
+    register()
     paths = copied(film, tmp_path, [f"{number:02}" for number in range(files)])
     run = tk.analyze(
         paths,
@@ -50,4 +31,4 @@ def test_files_of_a_long_run_share_the_cores(
         progress=False,
     )
     assert run.status == "done"
-    assert {path.with_suffix(".cores").read_text() for path in paths} == {str(by)}
+    assert told(paths) == {by}

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sharing
+from harmful import copied
 from ray_cluster import Nodes, ended, rows, until
 
 import toolkit as tk
+from toolkit.config.machine import cores
 from toolkit.errors import ClusterError
 from toolkit.records import Ask
 from toolkit.stages.analysis import Analyzer, Look, Reply
@@ -59,6 +62,18 @@ def test_a_run_on_ray_gives_the_same_rows_and_leaves_nothing_behind(
 
     again = submit(films).wait()
     assert again.progress.reused == 4 * len(films)
+
+
+def test_files_of_a_long_run_have_a_core_each(
+    nodes: Nodes, submit: Submit, films: list[Path], tmp_path: Path
+) -> None:
+    sharing.register()
+    paths = copied(films[0], tmp_path, [f"{number:02}" for number in range(32)])  # of four cores
+    assert submit(paths, decode={"plugin": "telling"}).wait().status == "done"
+    assert sharing.told(paths) == {1}
+    few = copied(films[0], tmp_path, ["one", "two"])
+    assert submit(few, decode={"plugin": "telling"}).wait().status == "done"
+    assert sharing.told(few) == {cores()}
 
 
 def test_reviews_hold_for_runs_on_ray(

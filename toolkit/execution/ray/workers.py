@@ -120,7 +120,9 @@ class Worker:
         return f"{socket.gethostname()} ({self._node[:8]})"
 
     def _here(self, source: Source, video: Video) -> Video:
-        """The video, fetched again where this node does not have it."""
+        """The video, fetched again where this node does not have it; it is given its cores."""
+        keep_to(math.inf)  # no more of the file before
+        keep_to(self._pipeline.crew.readers.cores(video))
         self._store.unknown = frozenset()
         if Path(video.path).exists():
             return video
@@ -148,8 +150,6 @@ class Worker:
         trouble: ToolkitError | None = None
         try:
             video = self._here(source, video)
-            keep_to(math.inf)  # of the file before no more
-            keep_to(self._pipeline.crew.readers.cores(video))
             if not known:
                 self._store.unknown = frozenset({Scene, Answer, Completion})
             works = (
