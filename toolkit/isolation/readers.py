@@ -25,12 +25,16 @@ from toolkit.stages.decode import Decoder
 from toolkit.stages.scenes import SceneDetector
 from toolkit.vault.files import opened
 
-__all__ = ["MANY", "Readers"]
+__all__ = ["Readers", "are_many"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-MANY = 8
-"""Files for each that is read at once, from which on all are busy nearly to the end."""
+_MANY = 8  # for each that is read at once
+
+
+def are_many(files: int, at_once: float) -> bool:
+    """Whether so many files keep so many readers busy nearly to the end."""
+    return files >= _MANY * at_once
 
 
 class Readers:
@@ -109,7 +113,7 @@ class Readers:
 
     def expect(self, files: int, at_once: int) -> None:
         """So many files are to come, and so many of them are read side by side."""
-        self.share = cores() / at_once if files >= MANY * at_once else math.inf
+        self.share = cores() / at_once if are_many(files, at_once) else math.inf
 
     def start(self) -> None:
         """Have a process ready soon, if there is none."""

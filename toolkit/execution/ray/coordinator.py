@@ -22,7 +22,7 @@ from toolkit.execution.ray.remote import RemotePipeline
 from toolkit.execution.ray.room import Room
 from toolkit.execution.ray.stores import PatientStore
 from toolkit.execution.trace import Span
-from toolkit.isolation.readers import MANY
+from toolkit.isolation.readers import are_many
 from toolkit.records import Record, Run
 from toolkit.sources import Expanded
 from toolkit.stages import private
@@ -94,7 +94,7 @@ class Coordinator:
         logs.set_up(settings.logging, settings.privacy, settings.redaction, settings.base)
         context = ray.get_runtime_context()
         me, home = context.current_actor, str(context.get_node_id())
-        many = len(self._given) >= MANY * ray.cluster_resources().get("CPU", math.inf)
+        many = are_many(len(self._given), ray.cluster_resources().get("CPU", math.inf))
 
         def order(role: Role, place: int) -> Order:
             return Order(self._row.id, self._parcel, self._keys, role, place, me, home, many)
