@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from toolkit.config.ray import RaySettings
 from toolkit.execution.ray.hands import Hand
-from toolkit.execution.ray.pools import Pool
+from toolkit.execution.ray.pools import Agency, Pool
 
 ROOM = {"CPU": 8.0}
 
@@ -39,6 +41,28 @@ def test_an_item_that_is_not_done_yet_counts_with_what_it_took_so_far() -> None:
     hand._calls.append(object())
     hand.busy_since = time.monotonic() - 10
     assert busy.wants(3, 0.0, lambda: ROOM) == 1
+
+
+@pytest.mark.parametrize(("free", "room"), [(1.9, 0.9), (0.3, 0.3)])
+def test_no_more_room_is_seen_than_the_runs_workers_leave(
+    monkeypatch: pytest.MonkeyPatch, free: float, room: float
+) -> None:
+    """Ray tells of what is free a moment late; of others' work it tells, too."""
+    import ray
+
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": free})
+    keys: Any = SimpleNamespace(analyzers=())
+    agency = Agency("run", order, RaySettings(), keys, {}, alone=True)
+    agency.pools[:] = [pool(up=True), Pool("acquire", 0, {"CPU": 0.1}, 1, 0)]
+    closed = agency.hire(agency.pools[1])
+    closed.close()
+    agency.hire(agency.pools[1]).node = "a node"
+    assert agency.room() == {"CPU": pytest.approx(room)}
+
+
+def order(*_: Any) -> Any:
+    raise AssertionError("nobody was hired")
 
 
 @pytest.mark.parametrize(

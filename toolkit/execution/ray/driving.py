@@ -13,10 +13,11 @@ from toolkit.errors import CancelledError, ClusterError
 from toolkit.execution.channel import Channel
 from toolkit.execution.local import LocalEngine
 from toolkit.execution.ray.bundles import BUNDLE_BYTES
-from toolkit.execution.ray.hands import Hand, spent
+from toolkit.execution.ray.hands import Hand
 from toolkit.execution.ray.metrics import Gauges
 from toolkit.execution.ray.pools import Agency, Pool
 from toolkit.execution.ray.remote import RemotePipeline
+from toolkit.execution.ray.shifts import spent
 from toolkit.execution.stint import Stint
 from toolkit.records import Run, Video
 from toolkit.sources import Expanded

@@ -11,20 +11,21 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from toolkit.errors import CancelledError, PluginError
 from toolkit.execution.ray.bundles import Bundle, Held, Lot
 from toolkit.execution.ray.deaths import Crash, alive, brief, end, meant
 from toolkit.execution.ray.packing import unpacked
-from toolkit.execution.ray.shifts import Done, Shift
-from toolkit.stages.effort import Effort
+from toolkit.execution.ray.shifts import Done, Shift, add_spent
 
-__all__ = ["Hand", "add_spent", "spent"]
+__all__ = ["Hand"]
 
 log = logging.getLogger(__name__)
 _STARTS = 5  # so many workers in a row may die before they have done anything
+_ROOM_S = 2.0  # how long a worker gets to come up until a sibling's does what it was to do
 
 
 class Hand:
@@ -33,10 +34,18 @@ class Hand:
     Args:
         hire: Starts a worker: its handle, and the reference of its node's id once it is ready.
         threads: How many threads use it; the last to leave ends it.
+        siblings: Others whose workers can do the same. They do so while there is no room on the
+            cluster for this one's, as after its node is lost.
     """
 
-    def __init__(self, hire: Callable[[], tuple[Any, Any]], threads: int = 1) -> None:
+    def __init__(
+        self,
+        hire: Callable[[], tuple[Any, Any]],
+        threads: int = 1,
+        siblings: Callable[[], Sequence[Hand]] = lambda: (),
+    ) -> None:
         self._hire = hire
+        self._siblings = siblings
         self._lock = threading.Lock()
         self._threads = threads
         self._actor: Any = None
@@ -84,6 +93,23 @@ class Hand:
             self._shifts = []
         return self._actor, self._prepared
 
+    def _able(self) -> Hand:
+        """Itself, or while its worker waits for room a sibling, which is joined."""
+        import ray
+
+        while True:
+            with self._lock:
+                _, prepared = self._started()
+            wait_s = max(0.0, self.hired_at + _ROOM_S - time.monotonic())
+            if self.ready or ray.wait([prepared], timeout=wait_s)[0]:
+                return self
+            others = [hand for hand in self._siblings() if hand is not self and hand.up]
+            for hand in sorted(others, key=lambda hand: len(hand._calls)):
+                if hand.join():
+                    return hand
+            if not others and ray.wait([prepared], timeout=_ROOM_S)[0]:
+                return self
+
     def _at_work(self) -> Any:
         """A worker that is ready.
 
@@ -98,7 +124,7 @@ class Hand:
             try:
                 node = ray.get(prepared)
             except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
-                told = self._told(actor, None, error)
+                told = meant(error) or self._crashed(actor, None, error)
                 if not isinstance(told, Crash):
                     raise told from None
                 self._starts += 1
@@ -127,24 +153,16 @@ class Hand:
         """
         import ray
 
-        with self._asked(method, arguments, named, name) as (reference, told):
-            try:
-                done = ray.get(reference)
-            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
-                raise told(error) from None
-        return self._noted(done)
+        with self._asked(method, arguments, named, name) as (hand, reference):
+            return hand._noted(ray.get(reference))
 
     def call_keeping(self, method: str, *arguments: Any, name: str = "") -> Any:
         """The same for a method that gives something large too: its reference."""
         import ray
 
-        with self._asked(method, arguments, {}, name, num_returns=2) as (references, told):
-            try:
-                done = ray.get(references[0])
-            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
-                raise told(error) from None
-        self._noted(done)
-        return references[1]
+        with self._asked(method, arguments, {}, name, num_returns=2) as (hand, (done, large)):
+            hand._noted(ray.get(done))
+            return large
 
     def scan(self, *arguments: Any, name: str, ahead: int, known: bool) -> Iterator[Any]:
         """Iterate over :meth:`toolkit.execution.ray.workers.Worker.scan`.
@@ -155,34 +173,42 @@ class Hand:
         import ray
 
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": ahead}
-        with self._asked("scan", arguments, {"known": known}, name, **options) as (
-            references,
-            told,
-        ):
-            try:
-                for reference in references:
-                    bundle: Bundle = unpacked(ray.get(reference))
-                    works: list[tuple[Any, Any]] = list(bundle.works)
-                    if framed := bundle.framed:
-                        lot = Lot(next(references), bundle.frames_bytes, len(framed))
-                        for place, index in enumerate(framed):
-                            works[index][0].frames = Held(lot, place)
-                        del lot  # as soon as no scene needs it Ray may delete it
-                    self._noted(Done(None, bundle.shift))
-                    yield from works
-            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
-                raise told(error) from None
+        with self._asked("scan", arguments, {"known": known}, name, **options) as (hand, messages):
+            for reference in messages:
+                bundle: Bundle = unpacked(ray.get(reference))
+                works: list[tuple[Any, Any]] = list(bundle.works)
+                if framed := bundle.framed:
+                    frames, size = next(messages), bundle.frames_bytes
+                    lot = Lot(frames, size, len(framed), hand.node)
+                    for place, index in enumerate(framed):
+                        works[index][0].frames = Held(lot, place)
+                    del frames, lot  # as soon as no scene needs them Ray may delete them
+                hand._noted(Done(None, bundle.shift))
+                yield from works
 
-    def _asked(self, method: str, arguments: Any, named: Any, name: str, **options: Any) -> _Call:
-        actor = self._at_work()
-        call = getattr(actor, method).options(name=name or method, **options)
-        with self._lock:  # so that the calls are in the order in which the worker gets them
-            ticket = object()
-            if not self._calls:
-                self.busy_since = time.monotonic()
-            self._calls.append(ticket)
-            reference = call.remote(*arguments, **named)
-        return _Call(self, reference, actor, ticket)
+    @contextmanager
+    def _asked(
+        self, method: str, arguments: Any, named: Any, name: str, **options: Any
+    ) -> Iterator[tuple[Hand, Any]]:
+        """A call that goes on: who does it, and the reference of what it gives."""
+        hand, ticket = self._able(), object()
+        try:
+            actor = hand._at_work()
+            call = getattr(actor, method).options(name=name or method, **options)
+            with hand._lock:  # so that the calls are in the order in which the worker gets them
+                if not hand._calls:
+                    hand.busy_since = time.monotonic()
+                hand._calls.append(ticket)
+                reference = call.remote(*arguments, **named)
+            try:
+                yield hand, reference
+            except Exception as error:  # noqa: BLE001 - whatever Ray raises is told apart there
+                raise meant(error) or hand._crashed(actor, ticket, error) from None
+            finally:
+                hand._over(ticket)
+        finally:
+            if hand is not self:
+                hand.leave()
 
     def _over(self, ticket: object) -> None:
         with self._lock:
@@ -198,10 +224,6 @@ class Hand:
             self.span_s += self._shifts[1] - self._shifts[0] - before
         add_spent(done.shift.effort)
         return done.value
-
-    def _told(self, actor: Any, ticket: object, error: Exception) -> Exception:
-        """What Ray raised, as what it means here."""
-        return meant(error) or self._crashed(actor, ticket, error)
 
     def _crashed(self, actor: Any, ticket: object, error: Exception) -> Crash:
         with self._lock:
@@ -225,10 +247,11 @@ class Hand:
         """Whether it will do nothing more."""
         return self._closed
 
-    def join(self) -> None:
-        """A thread more uses it."""
+    def join(self) -> bool:
+        """A thread more uses it, unless it is at its end."""
         with self._lock:
-            self._threads += 1
+            self._threads += not self._closed
+            return not self._closed
 
     def hire_again(self) -> None:
         """Give up a worker that waits for room, and have another."""
@@ -257,35 +280,3 @@ class Hand:
             actor, self._actor = self._actor, None
         if actor is not None:
             end(actor)
-
-
-class _Call:
-    """A call that goes on."""
-
-    def __init__(self, hand: Hand, reference: Any, actor: Any, ticket: object) -> None:
-        self._hand, self._reference, self._actor, self._ticket = hand, reference, actor, ticket
-
-    def __enter__(self) -> tuple[Any, Callable[[Exception], Exception]]:
-        return self._reference, self._told
-
-    def _told(self, error: Exception) -> Exception:
-        return self._hand._told(self._actor, self._ticket, error)
-
-    def __exit__(self, *error: object) -> None:
-        self._hand._over(self._ticket)
-
-
-_spent = threading.local()
-
-
-def spent() -> Effort:
-    """What workers took for this thread since it last asked."""
-    effort, _spent.effort = getattr(_spent, "effort", None) or Effort(), Effort()
-    return effort
-
-
-def add_spent(effort: Effort) -> None:
-    """More that workers took for this thread."""
-    if not hasattr(_spent, "effort"):
-        _spent.effort = Effort()
-    _spent.effort.add(effort)

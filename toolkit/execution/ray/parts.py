@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.errors import DecodeError
 from toolkit.execution.channel import Channel
-from toolkit.execution.ray.hands import Hand, add_spent, spent
+from toolkit.execution.ray.hands import Hand
+from toolkit.execution.ray.shifts import add_spent, spent
 from toolkit.piecework import Piecework
 from toolkit.records import Source, Video
 from toolkit.stages.component import Cancel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import time
@@ -179,17 +180,20 @@ class Agency:
 
     def hire(self, pool: Pool, threads: int = 1) -> Hand:
         """A worker for a pool."""
-        hand = Hand(lambda: self._hired(pool.stage, pool.place, pool.needs), threads)
+        hire = functools.partial(self._hired, pool)
+        hand = Hand(hire, threads, lambda: pool.working)
         pool.hands.append(hand)
         return hand
 
     def hire_spare(self, role: Role) -> Hand:
         """A worker that is rarely at work, and for which room is always found."""
-        return Hand(lambda: self._hired(role, 0, {"CPU": 0.0}))
+        pool = Pool(role, 0, {"CPU": 0.0}, 1, 1)
+        return Hand(functools.partial(self._hired, pool))
 
-    def _hired(self, role: Role, place: int, needs: dict[str, float]) -> tuple[Any, Any]:
+    def _hired(self, pool: Pool) -> tuple[Any, Any]:
         import ray
 
+        role, place, needs = pool.stage, pool.place, pool.needs
         if (role, place) not in self._orders:
             self._orders[role, place] = ray.put(self._order(role, place))
         name = f"{self._run_id} {role}" + (f" {place}" if role == "analyze" else "")
@@ -232,12 +236,16 @@ class Agency:
         return all(hand.up for pool in self.pools for hand in pool.working)
 
     def room(self) -> dict[str, float]:
-        """What is free on the cluster, less what workers that are not up yet will take."""
+        """What is free on the cluster, less what workers that are not up yet will take.
+
+        Ray says so some moments late, but never more than what the run's workers leave.
+        """
         import ray
 
-        free = dict(ray.available_resources())
+        free, left = ray.available_resources(), ray.cluster_resources()
         for pool in self.pools:
-            for _ in (hand for hand in pool.hands if not hand.closed and not hand.up):
+            for hand in (hand for hand in pool.hands if not hand.closed):
                 for name, need in pool.needs.items():
-                    free[name] = free.get(name, 0.0) - need
-        return free
+                    left[name] = left.get(name, 0.0) - need
+                    free[name] = free.get(name, 0.0) - (0.0 if hand.up else need)
+        return {name: min(free.get(name, 0.0), most) for name, most in left.items()}

@@ -137,7 +137,7 @@ class RemotePipeline(Pipeline):
                 for work, thumbnail in hand.scan(*asked, name=name, ahead=AHEAD, known=known):
                     held, is_new = work.frames, work.scene.id not in given
                     if held and is_new:
-                        self.room.take(held.lot, hand.node, cancel)
+                        self.room.take(held.lot, cancel)
                     elif held:  # given before the worker died
                         self.room.give(held.lot)
                         work.frames = None

@@ -24,27 +24,28 @@ class Room:
         self._taken: Counter[str] = Counter()
         self._freed: deque[tuple[float, str, int]] = deque()
 
-    def take(self, lot: Lot, node: str, cancel: Cancel) -> None:
-        """Wait until there is room for one lot more on a node, once for all of its scenes.
+    def take(self, lot: Lot, cancel: Cancel) -> None:
+        """Wait until there is room for one lot more on its node, once for all of its scenes.
 
         Raises:
             CancelledError: ``cancel`` was set.
         """
-        if lot.node:
+        if lot.counted:
             return
+        node = lot.node
         most = self._most.get(node) or self._most.setdefault(node, self._of(node))
         with self._changed:
             while (here := self._here(node)) and here + lot.size_bytes > most:
                 cancel.check()
                 self._changed.wait(0.1)
             self._taken[node] += lot.size_bytes
-            lot.node = node
+            lot.counted = True
 
     def give(self, lot: Lot) -> None:
         """The frames of one of its scenes are not needed any more."""
         with self._changed:
             lot.left -= 1
-            if not lot.left and lot.node:
+            if not lot.left and lot.counted:
                 self._freed.append((time.monotonic(), lot.node, lot.size_bytes))
 
     def _here(self, node: str) -> int:

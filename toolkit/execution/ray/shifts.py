@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from toolkit.execution.gauge import Watch
 from toolkit.stages.effort import Effort, collected, collecting
 
-__all__ = ["Clock", "Done", "Shift"]
+__all__ = ["Clock", "Done", "Shift", "add_spent", "spent"]
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,19 @@ class Clock:
         effort.seconds = end_s - self._begin_s
         effort.cpu_s = cpu_s - self._cpu_s
         return Shift(self._begin_s, end_s, effort)
+
+
+_spent = threading.local()
+
+
+def spent() -> Effort:
+    """What workers took for this thread since it last asked."""
+    effort, _spent.effort = getattr(_spent, "effort", None) or Effort(), Effort()
+    return effort
+
+
+def add_spent(effort: Effort) -> None:
+    """More that workers took for this thread."""
+    if not hasattr(_spent, "effort"):
+        _spent.effort = Effort()
+    _spent.effort.add(effort)

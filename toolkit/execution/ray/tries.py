@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from toolkit.errors import PoisonError
 from toolkit.execution.ray.deaths import Crash
-from toolkit.execution.ray.hands import add_spent
+from toolkit.execution.ray.shifts import add_spent
 from toolkit.stages.component import Cancel
 from toolkit.stages.effort import Effort
 from toolkit.work import Trouble
