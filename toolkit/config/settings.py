@@ -217,7 +217,7 @@ class Execution(Section):
         description="Length in seconds of the parts in which a cluster scans a long file that "
         "would hold up the end of a run; 0: none is. The results are those of one pass.",
     )
-    video_queue: int = Field(8, ge=1, description="Videos waiting for their scan.")
+    video_queue: int = Field(32, ge=1, description="Videos waiting for their scan.")
     scene_queue: int = Field(
         32, ge=1, description="Scenes, with their frames, waiting for the analyzers."
     )

@@ -18,7 +18,7 @@ __all__ = ["EVERY_S", "Gauge", "Watch"]
 log = logging.getLogger(__name__)
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _FRESH_S = 0.1  # a look costs as much as a scene in some scans
-EVERY_S = 0.5
+EVERY_S = 1.0
 """How often to look: NVML's share of busy time is about the last second at most."""
 
 

@@ -75,6 +75,7 @@ class Line:
     def send(self, sizes: Iterable[int], made_s: float, taken_s: float) -> list[list[int]]:
         """The scenes of each bundle, where one is made and taken so slowly."""
         before = len(self.bundles)
+        self._bundler.begin()
         for index, size in enumerate(sizes):
             self._wall.now_s += made_s
             self._take(self._bundler.add(work(index, size), None), taken_s)
@@ -102,6 +103,12 @@ def test_scenes_go_together_as_many_as_the_one_before_waited_for(wall: Wall) -> 
             frames = frames_in([[], lot], (1, place), there)
             assert frames.rgb.max() == there.index
             assert frames.scene is there
+
+
+def test_the_next_file_goes_on_with_as_many_until_they_are_taken_at_once(wall: Wall) -> None:
+    line = Line(wall)
+    assert line.send([SMALL] * 10, 0.01, 0.09)[-1] == list(range(1, 10))
+    assert list(map(len, line.send([SMALL] * 18, 0.01, 0.001))) == [9, 4, 2, 1, 1, 1]
 
 
 def test_frames_that_fill_a_bundle_close_it(wall: Wall) -> None:

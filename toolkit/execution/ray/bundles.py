@@ -44,11 +44,12 @@ class Bundle:
 
 
 class Bundler:
-    """Puts a scan's scenes into bundles.
+    """Puts a worker's scenes into bundles, scan after scan.
 
     A scene that nobody has to look at waits for others for a moment. One with frames waits if
     analyzers are behind: there are as many in a bundle as the scan could have made while the one
     before waited to be taken. So the first goes alone, and so do all that an analyzer waits for.
+    Analyzers take several bundles at a time and then none: one that did not wait halves the next.
 
     Args:
         clock: Of the worker, at work.
@@ -57,6 +58,11 @@ class Bundler:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._most = 1
+        self._empty()
+
+    def begin(self) -> None:
+        """A scan begins."""
+        self._clock.begin()
         self._empty()
 
     def _empty(self) -> None:
@@ -102,9 +108,9 @@ class Bundler:
         if frames:
             yield frames
             waited_s = time.monotonic() - shift.end_s
-            self._most = max(1, min(_SCENES, int(scenes * waited_s / max(made_s, 1e-6))))
-        self._since_s = time.monotonic()
-        self._clock.begin()
+            meanwhile = int(scenes * waited_s / max(made_s, 1e-6))
+            self._most = max(1, self._most // 2, min(_SCENES, meanwhile))
+        self.begin()
 
 
 class Lot:
@@ -114,13 +120,20 @@ class Lot:
         reference: Of the list of :data:`Picked`.
         size_bytes: Bytes of all frames.
         scenes: How many scenes they are of.
+        node: Where they lie.
+
+    Attributes:
+        counted: Whether room is taken for them.
     """
 
-    def __init__(self, reference: Any, size_bytes: int = 0, scenes: int = 1) -> None:
+    def __init__(
+        self, reference: Any, size_bytes: int = 0, scenes: int = 1, node: str = ""
+    ) -> None:
         self.reference = reference
         self.size_bytes = size_bytes
         self.left = scenes
-        self.node = ""  # where room is taken for it
+        self.node = node
+        self.counted = False
 
 
 @dataclass(frozen=True)

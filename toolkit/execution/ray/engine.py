@@ -25,7 +25,8 @@ from toolkit.sources import Expanded
 __all__ = ["RayRun", "find", "launch"]
 
 log = logging.getLogger(__name__)
-_POLL_S = 0.5
+_POLL_S = 0.2, 1.0  # at first, and once a run is long: it costs both ends a millisecond
+_LONG_S = 20.0
 _ANSWER_S = 5.0  # for so long nothing else is looked at
 _AWAY_S = 30.0  # what a head gets to come back; after a minute Ray's other processes end
 _BEGIN_S = 300.0  # on a machine that is busy with twenty other things; alone it takes two seconds
@@ -67,8 +68,10 @@ class RayRun:
         return "interrupted" if gone else row.status
 
     def _follow(self) -> None:
-        while not self.ended.wait(_POLL_S) and not self._listen():
-            pass
+        began, (soon_s, late_s) = time.monotonic(), _POLL_S
+        while not self._listen():
+            age = min(1.0, (time.monotonic() - began) / _LONG_S)
+            self.ended.wait(soon_s + age * (late_s - soon_s))
         self._leave()
 
     def _listen(self) -> bool:

@@ -211,9 +211,9 @@ RAY = {
     "RAY_kill_idle_workers_interval_ms": "1000",
     "RAY_object_manager_timer_freq_ms": "500",
     "RAY_task_events_report_interval_ms": "5000",
-    "RAY_DASHBOARD_AGENT_CHECK_PARENT_INTERVAL_S": "2",
+    "RAY_DASHBOARD_AGENT_CHECK_PARENT_INTERVAL_S": "5",
     "EVENT_AGENT_REPORT_INTERVAL_SECONDS": "1",
-    "REPORTER_UPDATE_INTERVAL_MS": "10000",
+    "REPORTER_UPDATE_INTERVAL_MS": "15000",
 }
 """What Ray's processes on a cluster of this machine find in their environment, unless they are told
 otherwise."""

@@ -70,6 +70,7 @@ class Worker:
         self._cancel = Cancel()  # nobody sets it: who cancels a run ends its processes
         self._pipeline = Pipeline(settings, plugins, crew)
         self._clock = Clock()
+        self._bundler = Bundler(self._clock)
         self._node = str(ray.get_runtime_context().get_node_id())
         return self._node
 
@@ -145,8 +146,8 @@ class Worker:
         store has any of its scenes.
         """
         logs.about(self._order.run_id, video.id)
-        self._clock.begin()
-        bundler = Bundler(self._clock)
+        bundler = self._bundler
+        bundler.begin()
         trouble: ToolkitError | None = None
         try:
             video = self._here(source, video)
