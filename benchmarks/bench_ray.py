@@ -2,7 +2,8 @@
 
 - overhead: scenes of about 50 ms of work, against that work (and the scans') divided by the cores:
   the processor time that it took in the run itself, for a machine that others share is a tenth
-  faster or slower a minute later, beside what it takes by as many processes as there are cores;
+  faster or slower a minute later, and of the cores the share that as many processes by hand get
+  (the rest has the system: interrupts, what else runs);
   how much of their time the analyzers were at work, by their own clocks;
 - scans: films of real footage (720p), then short clips (rendered, 360p), scanned by as many
   workers as there are cores, against as many processes by hand;
@@ -93,13 +94,13 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
     files = synthetic.write(folder, scenes // 50, 50)
     options: dict[str, Any] = {**PLAIN, "sampling": SMALL}
     synthetic.register(0)
-    began = time.process_time()
-    tk.analyze(files[:10], workspace=folder / "hand", progress=False, **options)
-    scan_s = (time.process_time() - began) / 500
+    for some in files[:10], files[10:30]:  # the first for what comes once
+        began = time.process_time()
+        tk.analyze(some, workspace=folder / "hand", progress=False, **options)
+        scan_s = (time.process_time() - began) / (50 * len(some))
     rounds = synthetic.rounds_in(WORK_S)
-    rounds = round(rounds * WORK_S / _worked(rounds))  # with all cores at work
     synthetic.register(rounds)
-    before_s = _worked(rounds)
+    before = _share(rounds)
     ray = {
         "address": address,
         "ship": "nothing",
@@ -113,30 +114,35 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
     with Processors() as processors:
         times, used = _followed(run, "scene", processors)
     first = len(times) // 10
-    took_s = times[-1] - times[first]
-    by_hand_s = (before_s + _worked(rounds)) / 2
-    work_s = [row["work_s"] for row in run.scenes["signals"]][first + 1 :]
+    done = sorted((row["at_s"], row["work_s"]) for row in run.scenes["signals"])
+    took_s = done[-1][0] - done[first][0]
+    share = (before + _share(rounds)) / 2
+    work_s = [seconds for _, seconds in done[first + 1 :]]
     item_s = sum(work_s) / len(work_s) + scan_s
     ideal_s = len(work_s) * item_s / CORES
     stage = run.progress.stages["analyze"]
-    cpu_s = (used[-1] - used[first]) / len(work_s)
+    last = len(times) * 9 // 10  # after it workers end, whose time is then not known
+    cpu_s = (used[last] - used[first]) / (last - first)
     print(
         f"overhead: {len(times)} scenes of {item_s * 1e3:.1f} ms ({scan_s * 1e3:.1f} of them "
-        f"scan; their work by hand {by_hand_s * 1e3:.1f}) "
-        f"in {took_s:.1f} s, {took_s / ideal_s:.3f} times the work by {CORES} cores "
-        f"(wanted {OVERHEAD} at most); processor time of all processes: "
-        f"{cpu_s / item_s:.3f} times the work"
+        f"scan) in {took_s:.1f} s, {took_s / ideal_s * share:.3f} times the work by {CORES} cores "
+        f"(wanted {OVERHEAD} at most), of which processes by hand get {share:.4f}; processor time "
+        f"of all processes: {cpu_s / item_s:.3f} times the work"
     )
     print(f"analyzers at work: {stage.use or 0:.3f} of their time (wanted {BUSY})")
 
 
-def _worked(rounds: int) -> float:
-    """How long a scene's work takes where each core does it."""
+def _share(rounds: int) -> float:
+    """How much of the cores' time a process on each gets for its work."""
     with multiprocessing.get_context("spawn").Pool(CORES) as pool:
-        pool.map(synthetic.work, [rounds] * 4 * CORES, 1)
-        began = time.monotonic()
-        pool.map(synthetic.work, [rounds] * 100 * CORES, 1)
-        return (time.monotonic() - began) / 100
+        pool.map(_alone, [(rounds, 4)] * CORES, 1)
+        return sum(pool.map(_alone, [(rounds, 100)] * CORES, 1)) / CORES
+
+
+def _alone(asked: tuple[int, int]) -> float:
+    rounds, times = asked
+    began_s = time.monotonic()
+    return sum(synthetic.work(rounds) for _ in range(times)) / (time.monotonic() - began_s)
 
 
 def _clip(path: Path) -> Path:
@@ -162,7 +168,8 @@ def scans(name: str, film: Path, count: int, folder: Path, address: str) -> None
     with Processors() as processors:
         times, used = _followed(run, "video", processors)
     skip = 2 * CORES
-    cpu_s = (used[-1] - used[skip]) / (len(times) - 1 - skip)
+    last = len(times) * 9 // 10
+    cpu_s = (used[last] - used[skip]) / (last - skip)
     print(
         f"{name}: {_rate(times):.2f}/s by {CORES} workers, {by_hand:.2f} by {CORES} processes"
         f": {_rate(times) / by_hand:.3f} (wanted {SCANS}); processor time of each: "
@@ -217,7 +224,7 @@ class Processors:
 
     def _watch(self) -> None:
         self._look()
-        while not self._stop.wait(2.0):  # to look takes 4 ms of a core
+        while not self._stop.wait(3.0):  # to look takes 4 ms of a core
             self._look()
 
     def _look(self) -> None:

@@ -132,7 +132,7 @@ def register(rounds: int) -> None:
         batch_size = 8  # as analyzers with a model have, or more
 
     def burn(frames: tk.Frames) -> dict[str, Any]:
-        return {"pixels": frames.rgb.nbytes, "work_s": work(rounds)}
+        return {"pixels": frames.rgb.nbytes, "work_s": work(rounds), "at_s": time.monotonic()}
 
     tk.register(tk.DecoderPlugin(name="blank", factory=lambda *_: Blank()))
     tk.register(tk.SceneDetectorPlugin(name="counted", factory=lambda *_: Counted()))
