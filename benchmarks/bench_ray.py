@@ -99,8 +99,9 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
         tk.analyze(some, workspace=folder / "hand", progress=False, **options)
         scan_s = (time.process_time() - began) / (50 * len(some))
     rounds = synthetic.rounds_in(WORK_S)
+    rounds = round(rounds * WORK_S / _worked(rounds)[0])  # with all cores at work
     synthetic.register(rounds)
-    before = _share(rounds)
+    _, before = _worked(rounds)
     ray = {
         "address": address,
         "ship": "nothing",
@@ -116,7 +117,7 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
     first = len(times) // 10
     done = sorted((row["at_s"], row["work_s"]) for row in run.scenes["signals"])
     took_s = done[-1][0] - done[first][0]
-    share = (before + _share(rounds)) / 2
+    share = (before + _worked(rounds)[1]) / 2
     work_s = [seconds for _, seconds in done[first + 1 :]]
     item_s = sum(work_s) / len(work_s) + scan_s
     ideal_s = len(work_s) * item_s / CORES
@@ -132,17 +133,20 @@ def overhead(folder: Path, address: str, scenes: int) -> None:
     print(f"analyzers at work: {stage.use or 0:.3f} of their time (wanted {BUSY})")
 
 
-def _share(rounds: int) -> float:
-    """How much of the cores' time a process on each gets for its work."""
+def _worked(rounds: int) -> tuple[float, float]:
+    """Seconds of a scene's work where each core does it, and how much of them that is."""
     with multiprocessing.get_context("spawn").Pool(CORES) as pool:
         pool.map(_alone, [(rounds, 4)] * CORES, 1)
-        return sum(pool.map(_alone, [(rounds, 100)] * CORES, 1)) / CORES
+        done = pool.map(_alone, [(rounds, 100)] * CORES, 1)
+    worked_s, took_s = map(sum, zip(*done, strict=True))
+    return worked_s / (100 * CORES), worked_s / took_s
 
 
-def _alone(asked: tuple[int, int]) -> float:
+def _alone(asked: tuple[int, int]) -> tuple[float, float]:
     rounds, times = asked
     began_s = time.monotonic()
-    return sum(synthetic.work(rounds) for _ in range(times)) / (time.monotonic() - began_s)
+    worked_s = sum(synthetic.work(rounds) for _ in range(times))
+    return worked_s, time.monotonic() - began_s
 
 
 def _clip(path: Path) -> Path:
