@@ -48,10 +48,15 @@ def start(nodes: Nodes) -> Iterator[Start]:
         hand.close()
 
 
-def test_a_sibling_does_what_was_asked_of_it_and_stays_until_that_is_done(start: Start) -> None:
+def siblings(start: Start) -> tuple[Hand, Hand]:
+    """One that is up, and one that waits for room."""
     there = start(0.1)
     assert there.call("say", "here") == "here"
-    waits = start(TOO_MUCH, [there])
+    return there, start(TOO_MUCH, [there])
+
+
+def test_a_sibling_does_what_was_asked_of_it_and_stays_until_that_is_done(start: Start) -> None:
+    there, waits = siblings(start)
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(waits.call, "say", "elsewhere", 3.0)
         until(lambda: there.busy)
@@ -62,9 +67,7 @@ def test_a_sibling_does_what_was_asked_of_it_and_stays_until_that_is_done(start:
 
 
 def test_a_siblings_death_is_told_to_who_asked(start: Start) -> None:
-    there = start(0.1)
-    assert there.call("say", "here") == "here"
-    waits = start(TOO_MUCH, [there])
+    there, waits = siblings(start)
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(waits.call, "say", "elsewhere", 60.0)
         until(lambda: there.busy)
